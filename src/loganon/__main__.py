@@ -1,0 +1,8 @@
+"""The command `loganon`, and `python -m loganon`."""
+
+from __future__ import annotations
+
+from loganon.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""The library: the same engine as the command, as calls. Nothing here reads the environment or prints."""
+
+from __future__ import annotations
+
+import io
+import os
+import pwd
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TypeAlias
+
+import polars as pl
+import pyarrow as pa
+
+from loganon import job
+from loganon.chunks import Chunk, Window
+from loganon.errors import UnreadableDataError
+from loganon.fields import REQUESTS
+from loganon.formats import Format, load_formats, named_format
+from loganon.keys import Key
+from loganon.lookups import open_lookups
+from loganon.parse.detect import detect, sample_lines
+from loganon.pipeline import REASONS, build
+from loganon.policy import DEFAULT, Policy, load_policy
+from loganon.reading import Reading
+from loganon.store import LocalStore
+from loganon.summary import Summary
+
+_CHUNK = 8 << 20
+Lines: TypeAlias = bytes | Iterable[str | bytes] | pa.Table | pa.RecordBatch | pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What `anonymize` gives.
+
+    `table`: one row for each accepted line, in order, with the policy's columns except `requests`: under `imos` `time`
+    (timestamp[ms, UTC], start of the hour), `domain`, `file`, `browser`, `browser_version` (strings), `success` (bool),
+    `bytes` (int64). `rejected`: lines by reason, every reason there. `redacted`: rows in which the last check replaced
+    a value by `{redacted}`.
+    """
+
+    table: pa.Table
+    rejected: dict[str, int]
+    redacted: int
+
+
+def run(
+    logs: Sequence[str | Path],
+    *,
+    policy: Policy | str | None = None,
+    store: str | Path,
+    provider_db: Sequence[str | Path] = (),
+    format: str = "auto",  # noqa: A002 - the option's name everywhere
+    timezone: tzinfo | None = None,
+    trusted_proxies: Sequence[str] = (),
+    stream: str | None = None,
+    now: datetime | None = None,
+    key: bytes | str | Path | None = None,
+) -> Summary:
+    """Count logs into a store, seal and apply retention, as `loganon run` does; `summary.as_dict()` is its JSON.
+
+    `policy`: a Policy, a bundled name or a path; None: the store's own, `imos` for a new one. `key`: the secret as
+    bytes, or the path of the key file (default: `~/.local/state/loganon/key`; made if there is none). `now`: UTC
+    without offset. Raises ConfigurationError and BusyError; errors of single logs are in `summary.errors`.
+    """
+    return job.run(
+        [str(log) for log in logs],
+        policy=load_policy(policy) if isinstance(policy, str) else policy,
+        store=Path(store),
+        key=Key(key) if isinstance(key, bytes) else Path(key) if key else _default_key(),
+        clock=job.Clock(_utc(now) if now else datetime.now(UTC)),
+        lookups=open_lookups(provider_db, trusted_proxies),
+        reading=Reading(named_format(format), timezone, stream),
+    )
+
+
+def anonymize(
+    lines: Lines,
+    *,
+    policy: Policy | str = DEFAULT,
+    format: str = "auto",  # noqa: A002 - the option's name everywhere
+    provider_db: Sequence[str | Path] = (),
+    timezone: tzinfo | None = None,
+    trusted_proxies: Sequence[str] = (),
+    now: datetime | None = None,
+) -> Result:
+    """The permitted rows of log lines: parsed, treated and gated; no minimum, no retention, nothing written.
+
+    `lines`: bytes with LF, an iterable of lines, or a table with a column `line` (or just one column). With `now`,
+    lines are `expired` or `future` as in `run`; without, no line is. Raises ConfigurationError, and
+    UnreadableDataError where no format fits any line.
+    """
+    policy = load_policy(policy) if isinstance(policy, str) else policy
+    chunks = _chunks(lines)
+    first = next(chunks, None)
+    fmt = named_format(format) or _detected(first)
+    rejected: Counter[str] = Counter()
+    redacted, tables = 0, []
+    if first is not None and fmt is not None:
+        pipeline = build(policy, fmt, open_lookups(provider_db, trusted_proxies), counted=False, timezone=timezone)
+        window = Window(None, None)
+        if now is not None:
+            window = Window(policy.keep_for.cutoff(_utc(now).date()), _utc(now) + job.AHEAD)
+        for chunk in (first, *chunks):
+            result = pipeline(chunk, window)
+            rejected.update(result.rejected)
+            redacted += result.redacted
+            tables.append(result.table)
+    schema = policy.spec.schema
+    table = pa.concat_tables(tables) if tables else schema.empty_table()
+    return Result(table.drop_columns([REQUESTS]), {reason: rejected[reason] for reason in REASONS}, redacted)
+
+
+def scan(store: str | Path, *, sealed: bool = False) -> pl.LazyFrame:
+    """The stored table as a polars LazyFrame: the policy's columns in order and `date`; typed also where it is empty.
+
+    `sealed`: only days whose rare values are folded. Raises ConfigurationError where there is no store.
+    """
+    standing = LocalStore.open(Path(store))
+    schema = job.frozen_policy(standing).spec.schema
+    empty = pl.from_arrow(schema.empty_table())
+    assert isinstance(empty, pl.DataFrame)  # noqa: S101 - from_arrow's type is wider than a table's answer
+    days = (part for part in standing.partitions() if part.sealed or not sealed)
+    paths = [standing.path / cell.name.path for part in days for cell in part.cells]
+    columns = {**empty.schema, "date": pl.Date()}
+    if not paths:
+        return pl.LazyFrame(schema=columns)
+    return pl.scan_parquet(paths, hive_partitioning=True, hive_schema={"date": pl.Date()}).select(list(columns))
+
+
+def _chunks(lines: Lines) -> Iterator[Chunk]:
+    """The lines as chunks of about 8 MiB."""
+    buffer, start = bytearray(), 0
+    for line in _each(lines):
+        buffer += line
+        if not line.endswith(b"\n"):
+            buffer += b"\n"
+        if len(buffer) >= _CHUNK:
+            yield Chunk(bytes(buffer), start, start + len(buffer))
+            start += len(buffer)
+            buffer.clear()
+    if buffer:
+        yield Chunk(bytes(buffer), start, start + len(buffer))
+
+
+def _each(lines: Lines) -> Iterator[bytes]:
+    if isinstance(lines, bytes):
+        yield from io.BytesIO(lines)  # lines end at LF only
+        return
+    if isinstance(lines, pl.DataFrame):
+        lines = lines.to_arrow()
+    if isinstance(lines, pa.Table | pa.RecordBatch):
+        column = lines["line"] if "line" in lines.schema.names else lines[0]
+        yield from (
+            value if isinstance(value, bytes) else value.encode() for value in column.to_pylist() if value is not None
+        )
+        return
+    for line in lines:
+        yield line if isinstance(line, bytes) else line.encode(errors="surrogateescape")
+
+
+def _detected(first: Chunk | None) -> Format | None:
+    """The format of the first lines; None where there are none."""
+    if first is None:
+        return None
+    found = detect(sample_lines(first.data, complete=True), load_formats().values())
+    if found.format is None:
+        raise UnreadableDataError("no known format fits any line", fix="Name one with format=")
+    return found.format
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _default_key() -> Path:
+    return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".local" / "state" / "loganon" / "key"

@@ -1,0 +1,64 @@
+"""What the command says on standard error: one line an error, as text or as JSON; never a value from a log."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from loganon.errors import LoganonError
+
+_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
+
+
+class Messages:
+    """Messages in the form that `--messages` asks for; `quiet` leaves out what is no error."""
+
+    def __init__(self, form: str, *, quiet: bool) -> None:
+        self._json = form == "json"
+        self._quiet = quiet
+
+    def error(self, error: LoganonError) -> None:
+        """One line for each mistake in the error."""
+        for each in getattr(error, "mistakes", (error,)):
+            self._write("error", str(each), each.what, each.where, each.fix)
+
+    def errors(self, errors: Iterable[LoganonError]) -> None:
+        """Each error, in order."""
+        for error in errors:
+            self.error(error)
+
+    def note(self, text: str) -> None:
+        """One line that is no error."""
+        if not self._quiet:
+            self._write("note", text, text, "", "")
+
+    def _write(self, level: str, line: str, what: str, where: str, fix: str) -> None:
+        if self._json:
+            parts = {"level": level, "what": what, "where": where, "fix": fix}
+            click.echo(json.dumps({k: v for k, v in parts.items() if v}, ensure_ascii=False), err=True)
+        else:
+            click.echo(f"loganon: {line}", err=True)
+
+
+def usage_error(error: click.ClickException) -> int:
+    """Say what was wrong with the arguments, and where help is; the exit code."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "loganon"
+    text = error.format_message().rstrip(".")
+    click.echo(f"loganon: {text}. Try '{command} --help'.", err=True)
+    return error.exit_code
+
+
+def internal_error(error: BaseException) -> int:
+    """Say that loganon itself failed: kind and place, without the message, which may hold a value; the exit code."""
+    places = [f"{Path(f.filename).name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-4:]]
+    click.echo(
+        f"loganon: an error inside loganon, {type(error).__name__}. At {' > '.join(places)}. "
+        "Nothing of the unfinished batch was stored; please report it with this line.",
+        err=True,
+    )
+    return _INTERNAL

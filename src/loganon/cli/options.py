@@ -1,0 +1,90 @@
+"""Options that several commands share, and the types of their values. Their environment variables are named here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+from loganon.periods import parse_duration
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_GENERAL = {"config", "store", "policy", "provider_db", "key_file"}
+
+
+class _Moment(click.ParamType[datetime]):
+    name = "ISO-8601"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail("expected a time such as 2026-11-21T00:05:00Z", param, ctx)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class _Day(click.ParamType[date]):
+    name = "DATE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail("expected a date such as 2026-11-21", param, ctx)
+
+
+class _Duration(click.ParamType[timedelta]):
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _Zone(click.ParamType[ZoneInfo]):
+    name = "ZONE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
+        if isinstance(value, ZoneInfo):
+            return value
+        try:
+            return ZoneInfo(value)
+        except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+            self.fail("expected a time zone such as Europe/Berlin", param, ctx)
+        except KeyError:
+            self.fail("expected a time zone such as Europe/Berlin", param, ctx)
+
+
+MOMENT, DAY, DURATION, ZONE = _Moment(), _Day(), _Duration(), _Zone()
+
+
+def option(command: str, *names: str, **settings: Any) -> Callable[[_F], _F]:
+    """A click option of `command` with its environment variables: its own, then the general one."""
+    long = next(name for name in names if name.startswith("--"))
+    key = long.removeprefix("--").split("/")[0].replace("-", "_")
+    variables = [f"LOGANON_{command}_{key}".upper()]
+    if key in _GENERAL:
+        variables.append(f"LOGANON_{key}".upper())
+    return click.option(*names, envvar=variables, **settings)
+
+
+def default_key_file() -> Path:
+    """Where the key lies unless told otherwise: a systemd credential, `$XDG_STATE_HOME`, or its default."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and (path := Path(credentials) / "loganon.key").exists():
+        return path
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path("~/.local/state").expanduser()) / "loganon" / "key"

@@ -1,0 +1,148 @@
+"""`loganon preview`: what loganon would make of a log; no store, no key, nothing written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
+
+import click
+
+from loganon.cli.options import ZONE, option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from loganon.preview import Preview
+
+
+_JUSTIFY: dict[str, Literal["right"]] = {"bytes": "right"}
+_LEAST = {"time": 16, "browser_version": 7, "success": 5, "bytes": 5}
+_WIDTH = 132  # of what is not a terminal
+
+
+@click.command(name="preview")
+@click.argument("log", metavar="LOG")
+@option("preview", "--policy", default="imos", show_default=True, metavar="NAME|FILE", help="The policy to go by.")
+@option(
+    "preview",
+    "--format",
+    "format_name",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="The format of the log.",
+)
+@option("preview", "--timezone", type=ZONE, help="The zone of times that are written without an offset.")
+@option(
+    "preview",
+    "--provider-db",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="An MMDB file that knows networks' providers; repeatable.",
+)
+@option(
+    "preview",
+    "--trusted-proxy",
+    multiple=True,
+    metavar="CIDR",
+    help="A proxy whose forwarded addresses are believed; repeatable.",
+)
+@option("preview", "--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    log: str,
+    policy: str,
+    format_name: str,
+    timezone: ZoneInfo | None,
+    provider_db: tuple[Path, ...],
+    trusted_proxy: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Show what would be stored of LOG (a file, or - for standard input), and what would not."""
+    from rich.console import Console  # noqa: PLC0415 - start-up: not imported for --help
+
+    from loganon.formats import named_format  # noqa: PLC0415 - start-up, as above
+    from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
+    from loganon.policy import load_policy  # noqa: PLC0415 - start-up, as above
+    from loganon.preview import preview  # noqa: PLC0415 - start-up, as above
+
+    lookups = open_lookups(provider_db, trusted_proxy)
+    seen = preview(log, load_policy(policy), lookups, fmt=named_format(format_name), timezone=timezone)
+    if as_json:
+        click.echo(json.dumps(_object(seen), ensure_ascii=False))
+        return 0
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(highlight=False, soft_wrap=True, width=_WIDTH)
+    _head(console, seen)
+    _table(console, seen)
+    _rest(console, seen, asked=bool(lookups.databases))
+    return 0
+
+
+def _head(console: Console, seen: Preview) -> None:
+    sure = "as given" if seen.fit is None else f"takes {seen.fit:.1%} of the first lines"
+    console.print(
+        f"{seen.log}: format [bold]{seen.format.name}[/] ({sure}); {seen.counted:,} of {seen.lines:,} lines read"
+    )
+
+
+def _table(console: Console, seen: Preview) -> None:
+    from rich.box import SIMPLE  # noqa: PLC0415 - start-up: not imported for --help
+    from rich.table import Table  # noqa: PLC0415 - start-up: not imported for --help
+    from rich.text import Text  # noqa: PLC0415 - start-up, as above
+
+    rows = Table(
+        title=f"the first {seen.table.num_rows} rows as they would be stored", title_justify="left", box=SIMPLE
+    )
+    for name in seen.table.column_names:
+        rows.add_column(
+            Text(name),
+            overflow="ellipsis",
+            no_wrap=name != "browser_version",
+            justify=_JUSTIFY.get(name, "left"),
+            min_width=_LEAST.get(name),
+        )
+    for row in seen.table.to_pylist():
+        shown = (f"{v:%Y-%m-%d %H:%M}" if hasattr(v, "hour") else str(v) for v in row.values())
+        rows.add_row(*(Text(value) for value in shown))
+    console.print(rows)
+    directives = Table(title="what becomes of each directive", title_justify="left", box=SIMPLE)
+    directives.add_column("directive")
+    directives.add_column("becomes")
+    for directive, fate in seen.directives:
+        directives.add_row(Text(directive), fate)
+    console.print(directives)
+
+
+def _rest(console: Console, seen: Preview, *, asked: bool) -> None:
+    console.print("shares: " + ", ".join(f"{share:.0%} {name}" for name, share in seen.shares.items()))
+    if seen.shares.get("private client", 0) > 0.5:
+        console.print(f"{seen.shares['private client']:.0%} private: behind a proxy? Name it with --trusted-proxy.")
+    elif seen.shares.get("unknown domain", 0) > 0.5 and not asked:
+        console.print("No provider database was given: an address by itself is `unknown`. Give one with --provider-db.")
+    if seen.rejected:
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in seen.rejected.items())
+        console.print(f"rejected: {counts}")
+    for reject in seen.rejects:
+        console.print(f"  {seen.log}:{reject.line + 1}: {reject.reason}: {reject.shape}", markup=False)
+
+
+def _object(seen: Preview) -> dict[str, object]:
+    rows = [
+        {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in row.items()} for row in seen.table.to_pylist()
+    ]
+    return {
+        "log": seen.log,
+        "format": seen.format.name,
+        "fit": seen.fit,
+        "lines": seen.lines,
+        "counted": seen.counted,
+        "redacted": seen.redacted,
+        "rows": rows,
+        "shares": seen.shares,
+        "rejected": dict(seen.rejected),
+        "rejects": [{"line": r.line + 1, "reason": r.reason, "at": r.at, "shape": r.shape} for r in seen.rejects],
+        "directives": [{"directive": d, "becomes": f} for d, f in seen.directives],
+    }

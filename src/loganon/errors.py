@@ -1,0 +1,65 @@
+"""Errors that loganon raises on purpose: what, where, what to do; an exit code on each class.
+
+Only `cli` catches them. A message never holds a value from a log line: paths and keys are the operator's.
+"""
+
+from __future__ import annotations
+
+
+class LoganonError(Exception):
+    """One line for the operator: `WHAT. WHERE. WHAT TO DO.`; `exit_code` is the process's."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.fix = fix
+        super().__init__(" ".join(_sentence(part) for part in (what, where, fix) if part))
+
+
+class CheckError(LoganonError):
+    """A check did not hold: the clock guard, something overdue that still stands."""
+
+    exit_code = 1
+
+
+class UnreadableDataError(LoganonError):
+    """A non-empty input has no line of the format, was set aside, or is damaged."""
+
+    exit_code = 65
+
+
+class MissingInputError(LoganonError):
+    """A named input is missing or cannot be opened."""
+
+    exit_code = 66
+
+
+class CannotWriteError(LoganonError):
+    """The store cannot be written: permissions, a full disk, a read-only file system."""
+
+    exit_code = 73
+
+
+class InputOutputError(LoganonError):
+    """An operation on a file failed, or a file of the store is not what the journal says it is."""
+
+    exit_code = 74
+
+
+class BusyError(LoganonError):
+    """Another process holds the store."""
+
+    exit_code = 75
+
+
+class ConfigurationError(LoganonError):
+    """Policy, key, provider database or store configuration is wrong."""
+
+    exit_code = 78
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else text + "."

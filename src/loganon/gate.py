@@ -1,0 +1,105 @@
+"""The last check before anything leaves memory: exactly the schema, and nothing shaped like an address or an e-mail.
+
+It holds whatever the treatments before it did (PRIVACY.md, section 5): it looks at every distinct value of every string
+column, percent-decoded too, and knows nothing of how the values came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from ipaddress import ip_network
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loganon.errors import LoganonError
+from loganon.shapes import personal
+
+REDACTED = "{redacted}"
+
+
+class GateError(LoganonError):
+    """A table has not the columns, types or values of its schema: a defect of loganon, never of a log."""
+
+
+def check(
+    table: pa.Table,
+    schema: pa.Schema,
+    *,
+    exempt: Collection[str] = (),
+    networks: Mapping[str, tuple[int, int]] | None = None,
+) -> tuple[pa.Table, int]:
+    """The table with each address- or e-mail-shaped value as `{redacted}`, and the number of rows in which one stood.
+
+    A column is of its schema's type, or a dictionary of it, and stays as it is encoded. `exempt`: columns of fixed
+    values that are not looked at. `networks`: columns in which a network of exactly the given lengths of prefix (IPv4,
+    IPv6), with no bit set behind it, may stand. Raises GateError, without any value, where the table is not of its
+    schema.
+    """
+    _require(table, schema)
+    hit = None
+    for index, field in enumerate(schema):
+        if field.name in exempt or not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            continue
+        column, hits = _redacted(table.column(index), (networks or {}).get(field.name))
+        if hits is not None:
+            table = table.set_column(index, field.name, column)
+            hit = hits if hit is None else pc.or_(hit, hits)
+    return table, 0 if hit is None else pc.sum(hit).as_py()
+
+
+def _require(table: pa.Table, schema: pa.Schema) -> None:
+    if table.column_names != schema.names:
+        raise GateError("A table has other columns than its schema", fix="Report this as a defect of loganon")
+    for field, column in zip(schema, table.columns, strict=True):
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if kind != field.type or column.null_count or (pa.types.is_dictionary(column.type) and _null_inside(column)):
+            raise GateError(
+                "A column has another type than its schema, or nulls",
+                where=f"column {field.name}",
+                fix="Report this as a defect of loganon",
+            )
+
+
+def _null_inside(column: pa.ChunkedArray) -> bool:
+    return any(chunk.dictionary.null_count for chunk in column.chunks)
+
+
+def _redacted(
+    column: pa.ChunkedArray, allowed: tuple[int, int] | None
+) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
+    """The column, and which of its rows were replaced (None: none)."""
+    chunks, hits, found = [], [], False
+    for chunk in column.chunks:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+        values = pl.Series(encoded.dictionary).cast(pl.String)
+        bad = _bad(values, allowed)
+        if not bad.any():
+            chunks.append(chunk)
+            hits.append(pa.repeat(pa.scalar(value=False), len(chunk)))
+            continue
+        found = True
+        mask = bad.to_arrow()
+        clean = pc.if_else(mask, pa.scalar(REDACTED, encoded.dictionary.type), encoded.dictionary)
+        replaced = pa.DictionaryArray.from_arrays(encoded.indices, clean)
+        chunks.append(replaced if pa.types.is_dictionary(chunk.type) else replaced.cast(chunk.type))
+        hits.append(mask.take(encoded.indices))
+    return pa.chunked_array(chunks, column.type), pa.chunked_array(hits) if found else None
+
+
+def _bad(values: pl.Series, allowed: tuple[int, int] | None) -> pl.Series:
+    bad = personal(values)
+    if allowed is None or not bad.any():
+        return bad
+    places = bad.arg_true()
+    still = [not _is_network(value, allowed) for value in values.gather(places)]
+    return bad.clone().scatter(places, pl.Series(still, dtype=pl.Boolean))
+
+
+def _is_network(value: str, allowed: tuple[int, int]) -> bool:
+    try:
+        network = ip_network(value, strict=True)
+    except ValueError:
+        return False
+    return network.prefixlen == allowed[network.version == 6] and value == str(network)

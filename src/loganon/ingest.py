@@ -1,0 +1,266 @@
+"""Logs into a store: identify each, read and transform it without the lock, commit many of them together.
+
+Nothing of a log is kept that cannot be told apart from what was counted before; a batch that another process has
+overtaken is dropped and read again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import pyarrow.compute as pc
+
+from loganon.aggregate import merge
+from loganon.chunks import Window
+from loganon.errors import BusyError, MissingInputError, UnreadableDataError
+from loganon.formats import Format, load_formats
+from loganon.keys import Key
+from loganon.lookups import Lookups
+from loganon.parse.detect import detect, sample_lines
+from loganon.pipeline import Pipeline, build
+from loganon.policy import Policy
+from loganon.reading import OpenLog, Reading, SkippedError, other_format, set_aside, unknown_format
+from loganon.sources import STDIN, Source, open_source
+from loganon.sources.files import BEGINNING_BYTES
+from loganon.sources.identity import (
+    ENDS_EARLY,
+    GOES_ON_DIFFERENTLY,
+    Answer,
+    identify,
+    marker,
+    stream_name,
+)
+from loganon.sources.stdin import Stream
+from loganon.store import Batch, ConflictError, LocalStore, Record
+from loganon.summary import LogSummary, Summary
+from loganon.twins import find_twins
+
+FLUSH_ROWS = 1_000_000
+"""Rows that a batch may hold before it is committed: what bounds the memory of a run."""
+
+SAMPLE_BYTES = 1 << 19
+"""Detection looks at the first 1,000 lines, within this many bytes."""
+
+_LEAST = 4096
+_ATTEMPTS = 20
+
+
+class Ingest:
+    """Reads logs into one store under one policy; what it did goes into `summary`."""
+
+    def __init__(
+        self,
+        store: LocalStore,
+        policy: Policy,
+        lookups: Lookups,
+        key: Key,
+        *,
+        reading: Reading,
+        window: Window,
+        now: datetime,
+        summary: Summary,
+        progress: Callable[[str, int], None] | None = None,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._lookups = lookups
+        self._key = key
+        self._reading = reading
+        self._window = window
+        self._now = now
+        self._summary = summary
+        self._progress = progress or (lambda _log, _bytes: None)
+        self._formats = load_formats()
+        self._pipelines: dict[str, Pipeline] = {}
+        self._logs: dict[str, LogSummary] = {}
+        self._batch: list[OpenLog] = []
+        self._records: Mapping[str, Record] = store.records()
+
+    def __call__(self, paths: Sequence[str]) -> None:
+        """Each of `paths`, once; all that is usable is committed."""
+        self._logs.update((path, LogSummary(path)) for path in paths)
+        self._summary.logs += self._logs.values()
+        twins = find_twins(tuple(self._logs))
+        for path, other in twins.unclear.items():
+            what = f"it agrees with {other} over its first 4,096 bytes and differs later"
+            self._skip(path, "set_aside", set_aside(path, what, "Run again with the one of them that is whole"))
+        others = twins.unclear.keys() | twins.within.keys() | twins.equal.keys()
+        self._all([path for path in self._logs if path not in others])
+        for path, longer in twins.within.items():  # its lines are read in the longer one, and counted there
+            self._logs[path].source, self._logs[path].format = self._logs[longer].source, self._logs[longer].format
+        self._all(list(twins.equal))  # by now it is known
+
+    def _all(self, paths: Sequence[str]) -> None:
+        queue = deque(paths)
+        attempts = 0
+        while queue:
+            try:
+                while queue:
+                    self._one(queue[0])
+                    queue.popleft()
+                self._flush()
+            except ConflictError:  # another process was faster: all since the last commit is read again
+                attempts += 1
+                if attempts == _ATTEMPTS:
+                    where = str(self._store.path)
+                    raise BusyError(
+                        "other processes keep changing the store", where=where, fix="Run it again"
+                    ) from None
+                queue.extendleft(path for path in reversed(self._drop()) if path not in queue)
+
+    def _one(self, path: str) -> None:
+        """One log into the batch, or into the summary's list of those that are skipped."""
+        summary = self._logs[path]
+        try:
+            with open_source(path) as source:
+                log = self._begin(path, source, summary)
+                if log is not None:
+                    self._read(log, source)
+        except MissingInputError as error:
+            self._skip(path, "missing", error)
+        except SkippedError as error:
+            self._skip(path, error.reason, None if error.silent and len(self._logs) > 1 else error)
+
+    def _skip(self, path: str, reason: str, error: UnreadableDataError | MissingInputError | None) -> None:
+        if not self._logs[path].lines:
+            self._summary.logs = [log for log in self._summary.logs if log.log != path]
+        self._summary.skipped.append((path, reason))
+        self._summary.errors += [error] if error else []
+
+    def _begin(self, path: str, source: Source, summary: LogSummary) -> OpenLog | None:
+        """The log, told apart from all known ones, behind what was counted; None: it has no whole line yet."""
+        start = source.beginning(SAMPLE_BYTES)
+        if not start and source.damaged is None:
+            raise SkippedError("empty", "the log is empty", where=path, silent=True)
+        if self._waits(source, start):
+            summary.pending_bytes = len(start)
+            return None
+        if source.damaged is not None and len(start) < _LEAST:
+            raise set_aside(path, "a compressed log that ends early", "Run again once it is whole")
+        stream = self._reading.stream or stream_name(path)
+        before = None if path == STDIN else self._known(path, source, start, stream)
+        summary.already_counted = sum(before.lines.values()) - summary.lines.total() if before else 0
+        fmt = self._format(path, start, before)
+        summary.source, summary.format = before.id if before else secrets.token_hex(16), fmt.name
+        state, done = (before.state, before.done) if before else ((), 0)
+        return OpenLog(summary, stream, summary.source, start[:BEGINNING_BYTES], before, fmt, state, done)
+
+    def _waits(self, source: Source, start: bytes) -> bool:
+        """A plain file whose first line is not finished, and may still be."""
+        whole = self._reading.final or isinstance(source, Stream) or source.compression is not None
+        return not whole and b"\n" not in start and len(start) < SAMPLE_BYTES
+
+    def _identify(self, start: bytes, stream: str) -> Answer:
+        named = self._reading.stream is not None
+        return identify(self._key.secret, start, stream, named=named, records=self._records.values())
+
+    def _known(self, path: str, source: Source, start: bytes, stream: str) -> Record | None:
+        """The record that a log goes on from, None for a new log; SkippedError where that is not certain."""
+        answer = self._identify(start[:BEGINNING_BYTES], stream)
+        before = self._records[answer.record] if answer.kind == "known" and answer.record else None
+        if before is not None:
+            tail = source.seek(before.done)
+            if tail is None:
+                answer = ENDS_EARLY
+            elif marker(self._key.secret, tail) != before.marker:
+                answer = GOES_ON_DIFFERENTLY
+        if answer.kind == "set_aside":
+            raise set_aside(path, answer.reason, answer.fix)
+        return before
+
+    def _format(self, path: str, start: bytes, before: Record | None) -> Format:
+        """The format given, or recorded for the log, or found in its first lines."""
+        if self._reading.format is not None:
+            return self._reading.format
+        if before is not None and before.format in self._formats:
+            return self._formats[before.format]
+        found = detect(sample_lines(start), self._formats.values())
+        if found.error_log:
+            what = f"an error log ({found.error_log}): it holds messages, not accesses"
+            raise SkippedError("error_log", what, where=path, fix="Name the access log", silent=True)
+        if found.format is None:
+            raise unknown_format(path, found)
+        return found.format
+
+    def _read(self, log: OpenLog, source: Source) -> None:
+        """All new lines of one log into the batch; commits where the batch is full."""
+        name = log.format.name
+        if name not in self._pipelines:
+            self._pipelines[name] = build(self._policy, log.format, self._lookups, timezone=self._reading.timezone)
+        pipeline = self._pipelines[name]
+        self._batch.append(log)
+        for chunk in source.chunks(final=self._reading.final):
+            log.add(pipeline(chunk, self._window, log.state), end=chunk.end, tail=source.tail)
+            self._progress(log.summary.log, chunk.end)
+            if sum(each.rows for each in self._batch) >= FLUSH_ROWS:
+                self._judge(log, source)
+                self._flush(keep=log)
+        self._judge(log, source)
+
+    def _judge(self, log: OpenLog, source: Source) -> None:
+        """Whether what was read of a log may be committed; SkippedError, and it leaves the batch, where not."""
+        log.summary.pending_bytes = source.pending
+        path = log.summary.log
+        error = None
+        if not source.retest():
+            error = set_aside(path, "it changed while it was read", "Run again")
+        elif log.before is None and log.lines and not log.fits:
+            error = other_format(path, log.format)
+        if error is not None:
+            self._batch.remove(log)
+            raise error
+        if source.damaged is not None:
+            self._summary.errors.append(
+                UnreadableDataError(
+                    "the log is damaged; the lines before that were counted",
+                    where=f"{path}, decompressed offset {source.damaged}",
+                    fix="Run again with a whole copy: it is gone on from there",
+                )
+            )
+
+    def _flush(self, keep: OpenLog | None = None) -> None:
+        """Commit the cells and records of all logs in the batch at once; `keep` stays in it, to be read on."""
+        parts = [log for log in self._batch if log.lines]
+        if parts:
+            self._commit(parts)
+        self._batch = [keep] if keep else []
+
+    def _commit(self, parts: Sequence[OpenLog]) -> None:
+        spec = self._policy.spec
+        rows = merge([table for log in parts for table in log.tables], spec)
+        sources = tuple(log.part(self._key, self._reading.timezone) for log in parts)
+        with self._store.locked(self._reading.wait) as held:
+            self._records = held.records()
+            for log in parts:
+                self._recheck(log)
+            done = held.commit(
+                Batch(rows, sources), spec, now=self._now, writer=self._reading.writer, footer=self._lookups.versions
+            )
+            self._records = {**self._records, **done.records}
+        for log in parts:
+            self._summary.redacted += log.redacted
+            log.committed(done.records[log.id], done.expired.get(log.id, 0))
+        self._summary.cells_written += done.cells_written
+        self._summary.capped += done.capped
+        if "domain" in rows.schema.names:
+            unknown = rows.filter(pc.equal(rows["domain"], "unknown"))
+            self._summary.unknown_domains += pc.sum(unknown["requests"]).as_py() or 0
+
+    def _recheck(self, log: OpenLog) -> None:
+        """ConflictError where the records no longer say of a log what they said when it was read."""
+        if log.summary.log == STDIN:
+            return
+        answer = self._identify(log.start, log.stream)
+        if answer.kind == "set_aside" or answer.record != (log.before.id if log.before else None):
+            where = str(self._store.path)
+            raise ConflictError("another run has counted this log", where=where, fix="Run again")
+
+    def _drop(self) -> list[str]:
+        """Forget the batch; the paths that must be read again, from the records as they now stand."""
+        paths = [log.summary.log for log in self._batch]
+        self._batch.clear()
+        self._records = self._store.records()
+        return paths

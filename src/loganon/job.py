@@ -1,0 +1,205 @@
+"""A run on one store: open everything, keep the order, report. The order of DESIGN.md, "Time":
+
+finish an interrupted commit, cutoff, delete, ingest, seal, delete; deletion also happens when ingestion fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from loganon.chunks import Window
+from loganon.errors import BusyError, CannotWriteError, CheckError, ConfigurationError, InputOutputError, LoganonError
+from loganon.ingest import Ingest
+from loganon.keys import Key, create_key, load_key
+from loganon.lookups import Lookups
+from loganon.policy import DEFAULT, Policy, from_canonical, load_policy
+from loganon.reading import Reading
+from loganon.store import Held, LocalStore, Partition, Plan, PolicyStamp, plan_retention
+from loganon.summary import Summary
+
+AHEAD = timedelta(hours=24)
+"""A line further ahead of the clock is `future`; a clock further behind the last commit stops the run."""
+LONGEST_STEP = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time of a run and how far it is trusted.
+
+    `lead`: drop what would expire within that time. `accept_cutoff`: the cutoff that a step of over 60 days may reach.
+    `accept_clock`: run although the clock is more than 24 hours behind the last commit.
+    """
+
+    now: datetime
+    lead: timedelta = timedelta()
+    accept_cutoff: date | None = None
+    accept_clock: bool = False
+
+
+def run(
+    logs: Sequence[str],
+    *,
+    policy: Policy | None,
+    store: Path,
+    key: Key | Path,
+    clock: Clock,
+    lookups: Lookups,
+    reading: Reading,
+    strict: bool = False,
+    group: str | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> Summary:
+    """Ingest `logs` into the store, seal, apply retention; the summary says what was done and what failed.
+
+    `policy` None: the store's own, or `imos` for a new store. Raises ConfigurationError (78) and BusyError (75) before
+    anything is read; every other LoganonError is in the summary's `errors`.
+    """
+    standing, policy, secret = _open(store, policy, key, clock.now, group)
+    summary = Summary(policy.name, str(store), strict=strict)
+    try:
+        window = Window(_prune(standing, policy, clock, reading.wait, summary), clock.now + AHEAD)
+    except (CheckError, CannotWriteError, InputOutputError) as error:  # nothing is read by a clock that is not believed
+        summary.errors.append(error)
+        return summary
+    ingest = Ingest(
+        standing,
+        policy,
+        lookups,
+        secret,
+        reading=reading,
+        window=window,
+        now=clock.now,
+        summary=summary,
+        progress=progress,
+    )
+    try:
+        ingest(logs)
+    except LoganonError as error:
+        summary.errors.append(error)
+    finally:  # what is due goes, whatever became of the logs
+        _finish(standing, policy, clock, reading.wait, summary)
+    _advise(summary, lookups)
+    busy = next((error for error in summary.errors if isinstance(error, BusyError)), None)
+    if busy is not None:
+        raise busy
+    return summary
+
+
+def retain(store: Path, *, clock: Clock, wait: timedelta, dry_run: bool) -> tuple[Plan, Summary]:
+    """Retention alone: the plan, and what was carried out of it (nothing with `dry_run`)."""
+    standing = LocalStore.open(store)
+    policy = frozen_policy(standing)
+    summary = Summary(policy.name, str(store))
+    cutoff = _next_cutoff(standing.cutoff(), standing.last_commit(), policy, clock)
+    plan = _plan(standing.partitions(), cutoff, policy)
+    if not dry_run:
+        _finish(standing, policy, clock, wait, summary)
+    return plan, summary
+
+
+def frozen_policy(store: LocalStore) -> Policy:
+    """The policy that the store was made with."""
+    return from_canonical(store.policy.text, where=str(store.path))
+
+
+def _open(
+    path: Path, policy: Policy | None, key: Key | Path, now: datetime, group: str | None
+) -> tuple[LocalStore, Policy, Key]:
+    """The store (made, if new), its policy and its key; ConfigurationError where they do not belong together."""
+    store = LocalStore.open_or_none(path)
+    secret = key if isinstance(key, Key) else load_key(key, store=path)
+    if store is None:
+        policy = policy or load_policy(DEFAULT)
+        if secret is None:
+            assert isinstance(key, Path)  # noqa: S101 - a Key is its own secret
+            secret = create_key(key)
+        stamp = PolicyStamp(policy.name, policy.sha256, policy.canonical)
+        return LocalStore.create(path, stamp, key_check=secret.check, now=now, group=group), policy, secret
+    frozen = frozen_policy(store)
+    if policy is not None and policy != frozen:
+        raise ConfigurationError(
+            f'the store is held under its own policy "{frozen.name}", and the policy given differs from it',
+            where=str(path),
+            fix="Leave --policy out, or take a new store",
+        )
+    if secret is None:
+        raise ConfigurationError(
+            "the key of this store is missing, and without it every log would look new",
+            where=str(key),
+            fix="Restore it from your backup, or name it with --key-file",
+        )
+    store.check_key(secret.check)
+    return store, frozen, secret
+
+
+def _next_cutoff(cutoff: date | None, last_commit: datetime | None, policy: Policy, clock: Clock) -> date:
+    """The cutoff that holds from now on; CheckError where the clock is not to be believed. Pure."""
+    if last_commit is not None and clock.now < last_commit - AHEAD and not clock.accept_clock:
+        raise CheckError(
+            "the clock is more than 24 hours behind the last commit",
+            where=f"clock {clock.now:%Y-%m-%dT%H:%MZ}, last commit {last_commit:%Y-%m-%dT%H:%MZ}",
+            fix="Set the clock right, or say --accept-clock",
+        )
+    due = policy.keep_for.cutoff((clock.now + clock.lead).astimezone(UTC).date())
+    if cutoff is None or due <= cutoff:
+        return due if cutoff is None else cutoff
+    if due - cutoff > LONGEST_STEP and not (clock.accept_cutoff is not None and due <= clock.accept_cutoff):
+        raise CheckError(
+            f"the cutoff would move by {(due - cutoff).days} days at once, from {cutoff} to {due}; nothing was deleted",
+            where=f"clock {clock.now:%Y-%m-%dT%H:%MZ}",
+            fix=f"Check the clock; if it is right, say --accept-cutoff {due}",
+        )
+    return due
+
+
+def _prune(store: LocalStore, policy: Policy, clock: Clock, wait: timedelta, summary: Summary) -> date:
+    """Raise the cutoff, delete what is before it; the cutoff."""
+    with store.locked(wait) as held:
+        cutoff = _next_cutoff(held.cutoff, held.last_commit, policy, clock)
+        held.raise_cutoff(cutoff)
+        _delete(held, cutoff, policy, clock.now, summary)
+        held.expire_records(policy.keep_for)
+    return cutoff
+
+
+def _finish(store: LocalStore, policy: Policy, clock: Clock, wait: timedelta, summary: Summary) -> None:
+    """Seal the days that are due and delete what is before the cutoff; failures go into the summary."""
+    try:
+        cutoff = _prune(store, policy, clock, wait, summary)
+        with store.locked(wait) as held:
+            summary.sealed += held.seal(policy.spec, now=clock.now)
+            _delete(held, cutoff, policy, clock.now, summary)
+    except LoganonError as error:
+        if not any(str(error) == str(known) for known in summary.errors):
+            summary.errors.append(error)
+
+
+def _advise(summary: Summary, lookups: Lookups) -> None:
+    """What the operator should know, once a run."""
+    if summary.unknown_domains and not lookups.databases:
+        summary.warnings.append(
+            f"{summary.unknown_domains:,} accesses came from addresses, and no provider database was given: their "
+            "domain is `unknown`. Give one with --provider-db (GeoLite2-ASN, DB-IP ASN, IPinfo Lite and others serve)."
+        )
+    if summary.capped:
+        summary.warnings.append(f"{summary.capped:,} rows went into `other`: a cell held more than it may.")
+
+
+def _plan(partitions: Iterable[Partition], cutoff: date, policy: Policy) -> Plan:
+    return plan_retention(partitions, cutoff, f"keep_for {policy.keep_for}: before {cutoff}")
+
+
+def _delete(held: Held, cutoff: date, policy: Policy, now: datetime, summary: Summary) -> None:
+    deleted = held.retain(_plan(held.partitions(), cutoff, policy), now)
+    summary.dropped += [day for day in deleted.partitions if day not in summary.dropped]
+    for failure in deleted.failures:
+        error = CheckError(
+            f"a file past its day could not be deleted ({failure.reason})",
+            where=failure.path,
+            fix="Make it deletable; every run tries again",
+        )
+        if str(error) not in map(str, summary.errors):
+            summary.errors.append(error)

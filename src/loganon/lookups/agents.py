@@ -1,0 +1,125 @@
+"""The family and major version that an agent string names, from a closed list; never a part of the string itself.
+
+The rules are uap-core's (in the package ua-parser, by its Rust engine, in linear time). Nearly half of them take the
+name from the string; so a name is only given if it stands in `data/browsers.txt`, and in that file's spelling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Literal, TypeAlias, get_args
+
+from ua_parser import Domain, load_lazy_builtins
+from ua_parser.regex import Resolver
+
+from loganon.errors import ConfigurationError
+
+Kind: TypeAlias = Literal["browser", "bot", "library"]
+Answer: TypeAlias = tuple[str, str]
+
+UNKNOWN: Answer = ("unknown", "")
+OTHER: Answer = ("other", "")
+OTHER_BOT: Answer = ("other-bot", "")
+KINDS = frozenset(get_args(Kind))
+
+LONGEST = 2048  # characters of an agent that are looked at; real ones are below 1,000
+CAPACITY = 16_384  # answers kept; with the longest agents of one byte a character 32 MiB
+
+_MAJOR = re.compile(r"[0-9]{1,3}", re.ASCII)
+_PRODUCT = (
+    re.compile(  # the place of a name (the beginning, after `compatible; `), the name, a slash, the major version
+        r"(\A|(?<=compatible; ))?(?<![0-9A-Za-z_.@/-])([A-Za-z][0-9A-Za-z_-]*(?:\.[A-Za-z][0-9A-Za-z_-]*)*)"
+        r"(/v?(?:([0-9]{1,3})(?![0-9]))?)?"
+    )
+)
+_PRODUCTS_WITHIN = 512  # characters of an agent
+_BOT = re.compile(
+    r"(?<!cu)bot\b|(?<!cu)bot[-_./;)0-9]|robot|crawl|spider|slurp|scrap(?:e|er|y|ing)\b|archiver|indexer|validator"
+    r"|linkcheck|link ?checker|(?:health|site|uptime|status)[-_ ]?check|monitoring|feed ?(?:fetch|pars|read)|favicon"
+    r"|https?://|@[0-9a-z-]{1,64}\.[a-z]|screenshot|preview|checker|fetcher|scanner|research|headless"
+    r"|thumbnail|lighthouse|newspaper|outbrain|zabbix|aggregator|selenium|playwright|puppeteer",
+    re.IGNORECASE | re.ASCII,
+)
+_SURE_BOT = re.compile(
+    r"(?<!cu)bot\b|(?<!cu)bot/|crawler|spider|\+https?://|[; (]https?://|headless|lighthouse|selenium|playwright"
+    r"|puppeteer|robots/|linkcheck|feed fetcher|@[0-9a-z-]{1,64}\.[a-z]",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+@cache
+def load_families() -> Mapping[str, tuple[str, Kind]]:
+    """The closed list: case-folded name -> (name as stored, kind)."""
+    families: dict[str, tuple[str, Kind]] = {}
+    text = files("loganon.lookups").joinpath("data/browsers.txt").read_text(encoding="utf-8")
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        kind, _, name = line.partition(" ")
+        if kind not in KINDS or not name or name.casefold() in families:
+            raise ConfigurationError(
+                "A line of the list of browsers is not understood, or repeats a name",
+                where=f"browsers.txt, line {number}",
+                fix="Install loganon again",
+            )
+        families[name.casefold()] = (name, kind)  # type: ignore[assignment]  # `kind` was tested against KINDS
+    return families
+
+
+@cache
+def _resolver() -> Resolver:
+    return Resolver(load_lazy_builtins())
+
+
+class Agents:
+    """`agents(agent)` -> (family, major version): the answer for one agent string, remembered for the latest ones.
+
+    Family: a name of the closed list, `other-bot` (says that it is one), `other`, or `unknown` (empty, `-`, no string).
+    Version: one to three digits, else empty; always empty without a name.
+    """
+
+    def __init__(self, *, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._known: dict[str, Answer] = {}
+
+    def __call__(self, agent: str | None) -> Answer:
+        """The family and major version."""
+        agent = (agent or "")[:LONGEST]
+        answer = self._known.get(agent)
+        if answer is None:
+            if len(self._known) >= self._capacity:  # a flood of unique agents costs a cache, not the memory
+                self._known.clear()
+            answer = self._known[agent] = _resolve(agent)
+        return answer
+
+
+def _resolve(agent: str) -> Answer:
+    if agent.strip() in {"", "-"}:
+        return UNKNOWN
+    found = _resolver()(agent, Domain.USER_AGENT).user_agent
+    named = load_families().get(found.family.strip().casefold()) if found else None
+    if found is None or named is None:
+        return _program(agent) or (OTHER_BOT if _BOT.search(agent) else OTHER)
+    name, kind = named
+    if kind == "browser" and agent.startswith("Mozilla/") and _SURE_BOT.search(agent):
+        return _program(agent) or OTHER_BOT
+    major = found.major or ""
+    return name, major if _MAJOR.fullmatch(major) else ""
+
+
+def _program(agent: str) -> Answer | None:
+    """The first bot or library of the list that stands in the agent as a product, where the rules know none."""
+    for product in _PRODUCT.finditer(agent[:_PRODUCTS_WITHIN]):
+        name, kind = load_families().get(product[2].casefold(), ("", "browser"))
+        if kind != "browser" and (product[1] is not None or product[3] is not None):
+            return name, product[4] or ""
+    return None
+
+
+def is_bot(agent: str | None) -> bool:
+    """Whether an agent is a bot of the list, or says that it is one."""
+    family, _ = _resolve((agent or "")[:LONGEST])
+    return family == OTHER_BOT[0] or load_families().get(family.casefold(), ("", "browser"))[1] == "bot"

@@ -1,0 +1,162 @@
+"""Provider databases (MaxMind DB files): from an address to an AS number or a domain.
+
+A database is opened by its path, never looked for; the keys of its first 1,000 records, read once, tell what it has.
+Layouts: GeoLite2-ASN, GeoIP2-ISP, DB-IP ASN and iptoasn (`autonomous_system_number`), IPinfo and IPLocate (`asn`, as a
+number or as `AS3320`, with `as_domain` or `domain`), GeoIP2-Domain (`domain`), GeoIP2-Enterprise (both under `traits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address
+from itertools import islice
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import maxminddb
+
+from loganon.addresses import Address
+from loganon.errors import ConfigurationError
+
+PROBED = 1000  # records whose keys are read when a database is opened
+MAX_STEPS = 10_000  # networks, with and without a record, that are looked at for them: at most about 0.2 s
+SAMPLED = 1000  # addresses over the whole IPv4 space whose records are read too, to find damage
+
+Kind = Literal["asn", "asn+domain", "domain"]
+
+
+class Candidate(NamedTuple):
+    """What a record says of an address: an AS number, a domain, or both."""
+
+    asn: int | None
+    domain: str | None
+
+
+@dataclass(frozen=True)
+class ProviderDatabase:
+    """An open database: `kind` is what it has, `type` and `built` (UTC) are what its metadata say.
+
+    It stays open on the file that it was opened on; `is_current` tells whether the path still leads there.
+    """
+
+    path: Path
+    kind: Kind
+    built: datetime
+    type: str
+    description: str
+    _reader: maxminddb.Reader = field(repr=False, compare=False)
+    _stamp: tuple[int, int, int, int] = field(repr=False, compare=False)
+
+    def lookup(self, address: Address | str) -> Candidate | None:
+        """What it has on an address (as text: in its usual spelling); None where nothing or the record is damaged."""
+        try:
+            record = self._reader.get(address)
+        except Exception:  # noqa: BLE001  a damaged record may raise anything, with the address in the message: no answer
+            return None
+        return _candidate(record)
+
+    def is_current(self) -> bool:
+        """Whether the path still leads to the file that was opened; False when it was replaced or changed."""
+        try:
+            return _stamp(self.path) == self._stamp
+        except OSError:
+            return True  # gone or unreadable: the open one is the last good one
+
+
+def open_database(path: Path | str) -> ProviderDatabase:
+    """The database at a path; ConfigurationError (78) if missing, damaged, or without AS numbers and domains."""
+    path = Path(path)
+    try:
+        stamp = _stamp(path)
+        reader = maxminddb.open_database(path, maxminddb.MODE_AUTO)
+    except OSError as error:
+        raise ConfigurationError(
+            f"A provider database cannot be opened ({error.strerror or 'input/output error'})",
+            where=str(path),
+            fix="Name a readable MaxMind DB file with --provider-db",
+        ) from None
+    except Exception:  # noqa: BLE001  the reader raises many types on what is no database
+        raise _damaged(path, "it is no MaxMind DB file or is damaged") from None
+    try:
+        meta = reader.metadata()
+        built = datetime.fromtimestamp(meta.build_epoch, UTC)
+        description = meta.description.get("en") or next(iter(meta.description.values()), "")
+        with maxminddb.open_database(path, maxminddb.MODE_MMAP) as checked:
+            kind = _probe(checked)
+    except Exception:  # noqa: BLE001  as above: a broken tree or record
+        reader.close()
+        raise _damaged(path, "its records cannot be read") from None
+    if kind is None:
+        reader.close()
+        raise ConfigurationError(
+            f"A database of the type {meta.database_type!r} has neither AS numbers nor domains",
+            where=str(path),
+            fix="Name one with providers, such as GeoLite2-ASN, DB-IP ASN, IPinfo Lite, IPLocate ASN or GeoIP2-Domain",
+        )
+    return ProviderDatabase(path, kind, built, meta.database_type, description, reader, stamp)
+
+
+def _damaged(path: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(f"A provider database is refused: {why}", where=str(path), fix="Fetch it again")
+
+
+def _stamp(path: Path) -> tuple[int, int, int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _probe(reader: maxminddb.Reader) -> Kind | None:
+    """What the database has, None for nothing that serves; raises on damage.
+
+    The reader is the library's own in Python: its C extension (3.2.0) writes beyond its memory, or ends the process, on
+    some damaged trees and records, so damage has to be found before it is asked.
+    """
+    numbers = domains = False
+    for candidate in islice(_candidates(reader), PROBED):
+        if candidate is not None:
+            numbers |= candidate.asn is not None
+            domains |= candidate.domain is not None
+    for at in range(0, 1 << 32, (1 << 32) // SAMPLED):
+        reader.get(IPv4Address(at))
+    if numbers:
+        return "asn+domain" if domains else "asn"
+    return "domain" if domains else None
+
+
+def _candidates(reader: maxminddb.Reader) -> Iterator[Candidate | None]:
+    """What the records have, in the order of their networks, each found from the end of the one before."""
+    at, end = 0, 1 << 32
+    for _ in range(MAX_STEPS):
+        record, prefix = reader.get_with_prefix_len(IPv4Address(at) if end == 1 << 32 else IPv6Address(at))
+        if record is not None:
+            yield _candidate(record)
+        size = end >> max(prefix, 0)
+        at = (at // size + 1) * size
+        if at >= end and end == 1 << 32 and reader.metadata().ip_version == 6:
+            at, end = 1 << 33, 1 << 128  # IPv6 after the addresses that embed IPv4
+        if at >= end:
+            return
+
+
+def _candidate(record: object) -> Candidate | None:
+    if type(record) is not dict:
+        return None
+    asn = _number(record.get("autonomous_system_number") or record.get("asn"))
+    domain = record.get("as_domain") or record.get("domain")
+    traits = record.get("traits")
+    if isinstance(traits, Mapping):
+        asn = asn or _number(traits.get("autonomous_system_number") or traits.get("asn"))
+        domain = domain or traits.get("domain")
+    if not isinstance(domain, str):
+        domain = None
+    return None if asn is None and domain is None else Candidate(asn, domain)
+
+
+def _number(value: object) -> int | None:
+    """The AS number in `3320`, `"3320"` or `"AS3320"`; None for another value, and for 0, which means none."""
+    if type(value) is str:
+        digits = value.strip().upper().removeprefix("AS")
+        value = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 10 else None
+    return value if type(value) is int and 0 < value < 1 << 32 else None

@@ -1,0 +1,125 @@
+"""Lines of a template format read one at a time: the exact way, which says what a line of the format is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+import pyarrow as pa
+
+from loganon.chunks import MAX_LINE_BYTES
+from loganon.formats import Format
+from loganon.parse.clock import parse_times, reader
+from loganon.parse.directives import pieces
+from loganon.parse.escapes import unescape_column
+
+NUMBER = pa.int32()
+_STATUS = pa.int16()
+_BYTES = pa.int64()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Lines read: their `numbers` (int32) and typed columns by raw name, as in `Parsed`."""
+
+    numbers: pa.Array
+    columns: Mapping[str, pa.Array] = field(repr=False)
+
+
+def plain_lines(data: bytes) -> bytes:
+    """`data` with each line ended by LF, the last too, and without the one CR before it."""
+    text = data.replace(b"\r\n", b"\n") if b"\r" in data else data
+    return text if text.endswith(b"\n") else text.removesuffix(b"\r") + b"\n"
+
+
+def full_lines(text: bytes) -> list[bytes]:
+    """The lines of `text`, each ended by LF, that are not empty."""
+    return [line for line in text.split(b"\n") if line]
+
+
+def split_lines(data: bytes) -> list[bytes]:
+    """The lines of `data`: each ends at LF; one CR before it is dropped; an empty line is none."""
+    return full_lines(plain_lines(data))
+
+
+class Lines:
+    """Reads lines of a template format into the columns asked for.
+
+    A line is matched from its start, piece by piece, each as long as it can be, without a second try: in linear time.
+    """
+
+    def __init__(self, fmt: Format, *, columns: Iterable[str] = (), timezone: tzinfo | None = None) -> None:
+        self._pieces = pieces(fmt)
+        self.size = len(self._pieces)
+        wanted = frozenset(columns)
+        self._columns = tuple(p.column for p in self._pieces if p.column is not None and p.column in wanted)
+        whole = b"".join(p.pattern(capture=p.column in wanted) for p in self._pieces)
+        self._match = re.compile(whole, re.DOTALL).fullmatch
+        self._each = tuple(re.compile(p.pattern(), re.DOTALL).match for p in self._pieces)
+        self._time = next((i for i, p in enumerate(self._pieces) if p.kind == "time"), None)
+        self._form = fmt.time
+        self._zone = timezone
+        self._read_time = reader(fmt.time, timezone)
+
+    def read(self, lines: Iterable[tuple[int, bytes]]) -> tuple[Rows, dict[int, str]]:
+        """The lines of the format, each given with its number, and the numbers of the others with the reason."""
+        numbers: list[int] = []
+        rows: list[tuple[bytes, ...]] = []
+        rejected: dict[int, str] = {}
+        match, found, number_of = self._match, rows.append, numbers.append
+        for number, line in lines:
+            if len(line) > MAX_LINE_BYTES:
+                rejected[number] = "too_long"
+            elif b"\0" in line:
+                rejected[number] = "binary"
+            elif (fields := match(line)) is None:
+                rejected[number] = "malformed"
+            else:
+                number_of(number)
+                found(fields.groups(b"-"))
+        by_column = zip(*rows, strict=True) if rows else ((),) * len(self._columns)
+        columns = zip(self._columns, by_column, strict=True)
+        values = {name: pa.array(list(column), pa.binary()).dictionary_encode() for name, column in columns}
+        return self._typed(pa.array(numbers, NUMBER), values, rejected)
+
+    def failure(self, line: bytes) -> int | None:
+        """The offset in `line` at which the format failed; None where the line is one of the format."""
+        at = 0
+        time = None
+        for index, match in enumerate(self._each):
+            found = match(line, at)
+            if found is None:
+                return at
+            if index == self._time:
+                time = (at, line[at + 1 : found.end() - 1])
+            at = found.end()
+        if at < len(line):
+            return at
+        return time[0] if time is not None and self._read_time(time[1]) is None else None
+
+    def _typed(
+        self, numbers: pa.Array, values: dict[str, pa.DictionaryArray], rejected: dict[int, str]
+    ) -> tuple[Rows, dict[int, str]]:
+        """The values as typed columns; a line whose time is no moment is malformed."""
+        moments = parse_times(values["time"].dictionary, self._form, self._zone).take(values["time"].indices)
+        if moments.null_count:
+            good = moments.is_valid()
+            rejected.update(dict.fromkeys(numbers.filter(moments.is_null()).to_pylist(), "malformed"))
+            numbers, moments = numbers.filter(good), moments.filter(good)
+            values = {name: _distinct(column.filter(good)) for name, column in values.items()}
+        columns = {name: _column(name, value) for name, value in values.items() if name != "time"}
+        return Rows(numbers, columns | {"time": moments}), rejected
+
+
+def _distinct(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """`column` with a dictionary of no more than its values."""
+    return column.cast(pa.binary()).dictionary_encode()
+
+
+def _column(name: str, column: pa.DictionaryArray) -> pa.Array:
+    if name not in ("status", "bytes"):
+        return unescape_column(column)
+    numbers = [int(value) if value.isdigit() else 0 for value in column.dictionary.to_pylist()]
+    return pa.array(numbers, _STATUS if name == "status" else _BYTES).take(column.indices)

@@ -1,0 +1,265 @@
+"""Lines of a template format read by column: cut at their quotes, the rest judged by distinct value. The fast way.
+
+It takes a line only if the exact way takes it, with the same values; whatever else it meets it leaves to that. What
+makes this hold: in a line without backslash a text in quotes ends at the next quote, so that a line with as many
+quotes as the format has, whose parts between them are those of the format, is one of it and can be read in no other
+way. The cut itself knows no quoting: each LF ends a row, and no row can reach into the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from loganon.chunks import MAX_LINE_BYTES
+from loganon.parse.clock import parse_times
+from loganon.parse.directives import Piece
+from loganon.parse.lines import NUMBER, Rows, full_lines
+
+_MARKS = (b"\\", b"\0", b"\r")  # a line with one of these is left to the exact way
+_BOM = b"\xef\xbb\xbf"  # pyarrow.csv would drop it
+_MOST_BYTES = 1 << 30
+_MOST_MARKED = 10_000  # lines of a chunk; with more of them it is not worth the cut
+_TIME_BYTES = 26
+_ANY_TIME = b"01/Jan/2000:00:00:00 +0000"  # stands for every time of its shape
+_CODES = pa.dictionary(pa.int32(), pa.binary())
+_STATUS = re.compile(rb" ([0-9]{3}) ")
+_BYTES_DIGITS = 15
+
+Judged = tuple[pa.Array, dict[str, pa.Array]]
+"""Which rows are of the format (bool), and the columns found in this part of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """What the fast way took of a text: `rows`, and the lines that it left, numbered, of `lines` in all."""
+
+    rows: Rows
+    left: list[tuple[int, bytes]] = field(repr=False)
+    lines: int
+
+
+class Quotes:
+    """Reads the lines of a template format that a cut at the quotes can take."""
+
+    def __init__(self, parts: Sequence[Piece], *, time: str, columns: frozenset[str]) -> None:
+        self._columns = columns
+        self._names: list[str] = []
+        self._types: dict[str, pa.DataType] = {}
+        self._judges: list[tuple[str, Callable[[pa.Array], Judged]]] = []
+        self.possible = time == "clf" and any(part.quoted for part in parts)
+        segment: list[Piece] = []
+        for part in parts:
+            if part.quoted:
+                self._segment(segment, quote=b'"')
+                self._quoted(part)
+                segment = []
+            else:
+                segment.append(part)
+        self._segment(segment, quote=b"")
+
+    def read(self, text: bytes) -> Quick | None:
+        """The lines of `text`, each ended by LF, that are surely of the format; None: all are left."""
+        if not self.possible or len(text) > _MOST_BYTES or text.startswith(_BOM) or _has_long_line(text):
+            return None
+        marked = _marked(text)
+        if len(marked) > _MOST_MARKED:
+            return None
+        kept = _outside(text, marked)
+        table = self._cut(kept)
+        if table is not None:
+            left = dict(_numbered(text, marked))
+        else:  # a line has another number of quotes: such lines are left, too
+            every = list(enumerate(full_lines(text)))
+            left = {number: line for number, line in every if not self._is_plain(line)}
+            kept = b"".join([line + b"\n" for _, line in every if self._is_plain(line)])
+            table = self._cut(kept)
+            if table is None:
+                return None
+        return self._judged(table, left, kept)
+
+    def _judged(self, table: pa.Table, left: dict[int, bytes], kept: bytes) -> Quick:
+        """The rows of `table`, which is `kept` cut, that are of the format; the others go to `left`."""
+        good, columns = self._judge(table)
+        lines = len(left) + table.num_rows
+        numbers = _without(_count_up(lines), list(left))
+        if good.true_count < len(good):
+            bad = pc.invert(good)
+            each = full_lines(kept)
+            rows = _count_up(len(numbers)).filter(bad).to_pylist()
+            left.update(zip(numbers.filter(bad).to_pylist(), (each[row] for row in rows), strict=True))
+            columns = {name: _shortened(column.filter(good)) for name, column in columns.items()}
+            numbers = numbers.filter(good)
+        return Quick(Rows(numbers, columns), sorted(left.items()), lines)
+
+    def _is_plain(self, line: bytes) -> bool:
+        """The line has no mark, and as many quotes as the format."""
+        return line.count(b'"') == len(self._names) - 1 and not any(mark in line for mark in _MARKS)
+
+    def _cut(self, text: bytes) -> pa.Table | None:
+        """The lines as rows; None where one has not as many quotes as the format, or there is none.
+
+        pyarrow's handler for such rows is not used: it decodes the text of the row, and where that is no UTF-8 it
+        prints the failure and forgets the row.
+        """
+        try:
+            return csv.read_csv(
+                pa.BufferReader(text),
+                read_options=csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=self._names),
+                parse_options=csv.ParseOptions(delimiter='"', quote_char=False, escape_char=False),
+                convert_options=csv.ConvertOptions(
+                    check_utf8=False,
+                    column_types=self._types,
+                    include_columns=list(self._types),
+                    null_values=[],
+                    strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowException:  # its message holds the line: it goes no further
+            return None
+
+    def _judge(self, table: pa.Table) -> Judged:
+        good = pa.repeat(pa.scalar(True), table.num_rows)
+        columns: dict[str, pa.Array] = {}
+        for name in self._types:
+            column = table[name].combine_chunks()
+            if name in self._columns:
+                columns[name] = column
+        for name, judge in self._judges:
+            right, found = judge(table[name].combine_chunks())
+            good = pc.and_(good, right)
+            columns |= {raw: values for raw, values in found.items() if raw in self._columns}
+        return good, columns
+
+    def _quoted(self, part: Piece) -> None:
+        name = part.column or f"quoted {len(self._names)}"
+        if part.column in self._columns:
+            self._types[name] = _CODES
+        self._names.append(name)
+
+    def _segment(self, parts: Sequence[Piece], quote: bytes) -> None:
+        """What stands between two quotes: how it is judged."""
+        name = f"part {len(self._names)}"
+        self._names.append(name)
+        self._types[name] = pa.binary()
+        if quote and not (parts and parts[-1].text.endswith(b" ")):
+            self.possible = False
+        pattern = re.compile(b"".join(p.pattern(capture=p.column is not None) for p in parts) + quote, re.DOTALL)
+        raws = [part.column for part in parts if part.column is not None]
+        kinds = [part.kind for part in parts]
+        texts = [part.text for part in parts if part.kind == "literal"]
+        judge: Callable[[pa.Array], Judged]
+        if "time" in kinds:
+            at = kinds.index("time")
+            if any(part.kind != "literal" for part in parts[at + 1 :]):
+                self.possible = False
+            end = b"]" + b"".join(part.text for part in parts[at + 1 :])
+            judge = partial(_judge_time, pattern=pattern, raws=raws, end=end, quote=quote)
+        elif kinds[:4] == ["literal", "status", "literal", "bytes"] and set(texts) == {b" "} and len(kinds) <= 5:
+            judge = partial(_judge_numbers, end=b" " if len(kinds) == 5 else b"")
+        else:
+            judge = partial(_judge_distinct, pattern=pattern, raws=raws, quote=quote)
+            if any(raw in ("status", "bytes") for raw in raws):
+                self.possible = False
+        self._judges.append((name, judge))
+
+
+def _judge_time(
+    values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence[str], end: bytes, quote: bytes
+) -> Judged:
+    """Parts that end with a time and the literal after it; what stands before the time is judged by distinct value."""
+    written = pc.binary_slice(values, -_TIME_BYTES - len(end), -len(end)).dictionary_encode()
+    moments = parse_times(written.dictionary, "clf").take(written.indices)
+    ended = pc.equal(pc.binary_slice(values, -len(end), None), end)
+    before = pc.binary_slice(values, 0, -_TIME_BYTES - len(end))
+    right, columns = _judge_distinct(before, pattern=pattern, raws=raws, quote=_ANY_TIME + end + quote)
+    return pc.and_(pc.and_(right, ended), moments.is_valid()), {**columns, "time": moments}
+
+
+def _judge_distinct(values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence[str], quote: bytes) -> Judged:
+    """Parts of any shape, each distinct one matched as it stands in the line, with `quote` behind it."""
+    encoded = values.dictionary_encode()
+    matches = [pattern.fullmatch(value + quote) for value in encoded.dictionary.to_pylist()]
+    right = pa.array([match is not None for match in matches], pa.bool_()).take(encoded.indices)
+    columns: dict[str, pa.Array] = {}
+    for group, raw in enumerate(raws, start=1):
+        if raw != "time":
+            found = pa.array([b"" if match is None else match[group] for match in matches], pa.binary())
+            codes = found.dictionary_encode()
+            columns[raw] = pa.DictionaryArray.from_arrays(codes.indices.take(encoded.indices), codes.dictionary)
+    return right, columns
+
+
+def _judge_numbers(values: pa.Array, *, end: bytes) -> Judged:
+    """Parts ` 200 5120` and then `end`."""
+    begun = pc.binary_slice(values, 0, 5).dictionary_encode()
+    found = [_STATUS.fullmatch(value) for value in begun.dictionary.to_pylist()]
+    status = pa.array([None if match is None else int(match[1]) for match in found], pa.int16()).take(begun.indices)
+    written = pc.binary_slice(values, 5, -len(end) if end else _MOST_BYTES)  # None overflows in pyarrow
+    length = pc.binary_length(written)
+    digits = pc.and_(pc.ascii_is_decimal(written.view(pa.string())), pc.less_equal(length, _BYTES_DIGITS))
+    number = pc.if_else(digits, written, pa.scalar(b"0")).cast(pa.string()).cast(pa.int64())
+    right = pc.and_(status.is_valid(), pc.or_(digits, pc.equal(written, b"-")))
+    if end:
+        right = pc.and_(right, pc.equal(pc.binary_slice(values, -len(end), None), end))
+        right = pc.and_(right, pc.greater(pc.binary_length(values), 5))
+    return right, {"status": status, "bytes": number}
+
+
+def _marked(text: bytes) -> list[tuple[int, int]]:
+    """Where each line that has a mark begins, and where it ends behind its LF; a few more than may be, at most."""
+    found: set[tuple[int, int]] = set()
+    for mark in _MARKS:
+        at = text.find(mark)
+        while at >= 0 and len(found) <= _MOST_MARKED:
+            end = text.find(b"\n", at) + 1
+            found.add((text.rfind(b"\n", 0, at) + 1, end))
+            at = text.find(mark, end)
+    return sorted(found)
+
+
+def _outside(text: bytes, spans: Sequence[tuple[int, int]]) -> bytes:
+    """`text` without `spans`."""
+    if not spans:
+        return text
+    begins = [0, *(end for _, end in spans)]
+    ends = [*(begin for begin, _ in spans), len(text)]
+    return b"".join([text[begin:end] for begin, end in zip(begins, ends, strict=True)])
+
+
+def _numbered(text: bytes, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
+    """The lines at `spans`, each with its number in `text`."""
+    number = at = 0
+    for begin, end in spans:
+        number += len(full_lines(text[at:begin]))
+        at = begin
+        yield number, text[begin : end - 1]
+
+
+def _has_long_line(text: bytes) -> bool:
+    """Whether a line may be too long: one that is covers a block of half that length, at such a border, whole."""
+    half = MAX_LINE_BYTES // 2
+    return any(text.find(b"\n", start, start + half) < 0 for start in range(0, len(text) - half + 1, half))
+
+
+def _count_up(length: int) -> pa.Array:
+    """0, 1, 2, ..."""
+    return pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, NUMBER), length)), pa.scalar(1, NUMBER))
+
+
+def _without(numbers: pa.Array, indices: Sequence[int]) -> pa.Array:
+    """`numbers` without those at `indices`."""
+    if not indices:
+        return numbers
+    return numbers.filter(pc.invert(pc.is_in(_count_up(len(numbers)), value_set=pa.array(indices, NUMBER))))
+
+
+def _shortened(column: pa.Array) -> pa.Array:
+    """A filtered column, its dictionary no longer than needed: no value of a line left to the exact way stays in it."""
+    return column.cast(pa.binary()).dictionary_encode() if isinstance(column, pa.DictionaryArray) else column

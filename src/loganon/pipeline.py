@@ -1,0 +1,175 @@
+"""From a chunk of log to a permitted table: parse -> window -> treat -> gate -> rows or counts. No input or output.
+
+Work is done once per distinct value: the parser gives dictionaries, treatments change dictionaries, rows carry codes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, tzinfo
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loganon.aggregate import merge
+from loganon.chunks import Chunk, Window
+from loganon.fields import FIELDS, REQUESTS
+from loganon.formats import Format
+from loganon.gate import check
+from loganon.lookups import Lookups
+from loganon.parse import Parser, ParseState, Reject, make_parser
+from loganon.policy import Policy
+from loganon.treatments import Treatment
+
+REASONS = ("malformed", "binary", "too_long", "partial", "expired", "future", "excluded", "no_consent")
+"""Why a line is rejected, in the order of the summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one chunk gives.
+
+    `table`: the policy's columns, counted per cell or one row an accepted line. `cells`: accepted lines by the start of
+    their cell (UTC). `newest`: the newest line's time as stored. `lines` = `counted` + the sum of `rejected`.
+    """
+
+    table: pa.Table
+    lines: int
+    counted: int
+    rejected: Counter[str]
+    redacted: int
+    cells: Mapping[datetime, int]
+    newest: datetime | None
+    state: ParseState
+    rejects: tuple[Reject, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One field's way from a raw column to its stored columns."""
+
+    raw: str | None
+    columns: tuple[str, ...]
+    treat: Treatment
+
+
+class Pipeline:
+    """`pipeline(chunk, window, state)` -> Result, for one policy, one format and one set of look-ups.
+
+    `counted`: rows that agree on every key are counted together; otherwise the table has one row for each accepted
+    line, in the order of the lines.
+    """
+
+    def __init__(self, policy: Policy, parser: Parser, lookups: Lookups, *, counted: bool) -> None:
+        self._spec = policy.spec
+        self._parser = parser
+        self._counted = counted
+        self._steps = tuple(_steps(policy, parser, lookups))
+
+    def __call__(self, chunk: Chunk, window: Window, state: ParseState = ()) -> Result:
+        """The chunk's permitted rows; never raises on data."""
+        parsed = self._parser(chunk, state)
+        rejected = Counter(parsed.rejected)
+        keep = _judge(parsed.columns["time"], window, rejected)
+        columns = parsed.columns if keep is None else {n: c.filter(keep) for n, c in parsed.columns.items()}
+        counted = parsed.rows if keep is None else len(columns["time"])
+        stored: dict[str, pa.Array] = {REQUESTS: pa.repeat(pa.scalar(1, pa.int64()), counted)}
+        for step in self._steps:
+            stored.update(_apply(step, columns, counted))
+        names = self._spec.schema.names
+        table, redacted = check(pa.table([stored[name] for name in names], names), self._spec.schema)
+        table = merge([table], self._spec) if self._counted else table.cast(self._spec.schema)
+        return Result(
+            table,
+            parsed.lines,
+            counted,
+            rejected,
+            redacted,
+            _cells(table),
+            pc.max(columns["time"]).as_py(),
+            parsed.state,
+            parsed.rejects,
+        )
+
+
+def build(
+    policy: Policy,
+    fmt: Format,
+    lookups: Lookups,
+    *,
+    counted: bool = True,
+    timezone: tzinfo | None = None,
+    max_rejects: int = 0,
+) -> Pipeline:
+    """The pipeline of a policy for a format; `timezone` and `max_rejects` as in `make_parser`."""
+    needs = frozenset(raw for name, _ in policy.kept() for raw in FIELDS[name].raw)
+    return Pipeline(
+        policy, make_parser(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects), lookups, counted=counted
+    )
+
+
+def _steps(policy: Policy, parser: Parser, lookups: Lookups) -> list[_Step]:
+    steps = []
+    for name, options in policy.kept():
+        row = FIELDS[name]
+        raw = next((r for r in row.raw if r in parser.raw), None)
+        names = tuple(column for column, _ in row.columns(options))
+        steps.append(_Step(raw, names, row.make(options, raw or row.raw[0], lookups)))
+    return steps
+
+
+def _judge(times: pa.Array, window: Window, rejected: Counter[str]) -> pa.Array | None:
+    """Which rows the window admits (None: all); the others are counted in `rejected`."""
+    keep = None
+    for reason, moment, outside in (
+        ("expired", window.cutoff and datetime.combine(window.cutoff, time(), UTC), pc.less),
+        ("future", window.latest, pc.greater),
+    ):
+        if moment is None:
+            continue
+        out = outside(times, pa.scalar(moment, times.type))
+        count = pc.sum(out).as_py() or 0
+        if count:
+            rejected[reason] += count
+            keep = pc.invert(out) if keep is None else pc.and_(keep, pc.invert(out))
+    return keep
+
+
+def _apply(step: _Step, columns: Mapping[str, pa.Array], rows: int) -> dict[str, pa.Array]:
+    """The stored columns of one field; strings stay dictionaries."""
+    raw = columns[step.raw] if step.raw else _absent(rows)
+    if not isinstance(raw, pa.DictionaryArray):
+        return dict(zip(step.columns, (s.to_arrow() for s in step.treat(pl.Series(raw))), strict=True))
+    treated = step.treat(pl.Series(_text(raw.dictionary)))
+    return {
+        name: pa.DictionaryArray.from_arrays(raw.indices, series.to_arrow().cast(pa.string()))
+        for name, series in zip(step.columns, treated, strict=True)
+    }
+
+
+def _text(values: pa.Array) -> pa.Array:
+    """The distinct values as strings; null where the bytes are no valid UTF-8."""
+    try:
+        return values.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array([_decoded(value) for value in values.to_pylist()], pa.string())
+
+
+def _decoded(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _absent(rows: int) -> pa.DictionaryArray:
+    """A raw column that the format does not have: its field's empty answer for each row."""
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([None], pa.binary()))
+
+
+def _cells(table: pa.Table) -> dict[datetime, int]:
+    sums = table.group_by("time").aggregate([(REQUESTS, "sum")])
+    return dict(zip(sums["time"].to_pylist(), sums[f"{REQUESTS}_sum"].to_pylist(), strict=True))

@@ -1,0 +1,125 @@
+"""One log while it is read: what it was taken for, and what came since its last commit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+
+import pyarrow as pa
+
+from loganon.errors import UnreadableDataError
+from loganon.formats import Format
+from loganon.keys import Key
+from loganon.parse.detect import Detection
+from loganon.pipeline import Result
+from loganon.sources.identity import fingerprint, marker
+from loganon.store import Record, SourceBatch
+from loganon.summary import COUNTED, LogSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the logs of a run are read. `format` None: detect it; `stream` None: by the log's name."""
+
+    format: Format | None = None
+    timezone: tzinfo | None = None
+    stream: str | None = None
+    final: bool = False
+    writer: str | None = None
+    wait: timedelta = timedelta(seconds=60)
+
+
+class SkippedError(UnreadableDataError):
+    """A log of which nothing is read; `reason` as in the summary. `silent`: no error where others were given, too."""
+
+    def __init__(self, reason: str, what: str = "", *, where: str = "", fix: str = "", silent: bool = False) -> None:
+        self.reason = reason
+        self.silent = silent
+        super().__init__(what, where=where, fix=fix)
+
+
+@dataclass(slots=True)
+class OpenLog:
+    """One log: where it stands in the store (`before`), and what has come since; `start` holds its first bytes."""
+
+    summary: LogSummary
+    stream: str
+    id: str
+    start: bytes = field(repr=False)
+    before: Record | None
+    format: Format
+    state: tuple[str, ...]
+    done: int
+    tail: bytes = field(default=b"", repr=False)
+    lines: Counter[str] = field(default_factory=Counter)
+    cells: Counter[datetime] = field(default_factory=Counter)
+    newest: datetime | None = None
+    redacted: int = 0
+    tables: list[pa.Table] = field(default_factory=list)
+    fits: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Rows that wait for a commit."""
+        return sum(table.num_rows for table in self.tables)
+
+    def add(self, result: Result, *, end: int, tail: bytes) -> None:
+        """Take what a chunk gave; `end` and `tail` are where it ended and the bytes before that."""
+        self.tables.append(result.table)
+        self.lines.update(result.rejected)
+        self.lines[COUNTED] += result.counted
+        self.cells.update(result.cells)
+        self.redacted += result.redacted
+        self.newest = _later(self.newest, result.newest)
+        self.state, self.done, self.tail = result.state, end, tail
+        self.fits = self.fits or result.counted + result.rejected["expired"] + result.rejected["future"] > 0
+
+    def part(self, key: Key, timezone: tzinfo | None) -> SourceBatch:
+        """What a commit needs of this log."""
+        before = self.before
+        after = Record(
+            id=self.id,
+            stream=self.stream,
+            prefix=fingerprint(key.secret, self.start, done=self.done),
+            marker=marker(key.secret, self.tail),
+            done=self.done,
+            format=self.format.name,
+            timezone=str(timezone) if timezone else None,
+            state=self.state,
+            lines=dict(self.lines + Counter(before.lines if before else {})),
+            newest=_later(self.newest, before.newest if before else None),
+        )
+        return SourceBatch(before=before, after=after, cells=dict(self.cells))
+
+    def committed(self, record: Record, expired: int) -> None:
+        """The store has it: account for it, and go on from there. `expired` of the counted lines came too late."""
+        self.lines[COUNTED] -= expired
+        self.lines["expired"] += expired
+        self.summary.lines.update(self.lines)
+        self.before, self.newest, self.redacted = record, None, 0
+        self.lines.clear()
+        self.cells.clear()
+        self.tables.clear()
+
+
+def unknown_format(path: str, found: Detection) -> SkippedError:
+    """No format fits any line of a log: the nearest ones, and where each failed (offsets, never text)."""
+    nearest = ", ".join(f"{c.name} fails at offset {c.at}" for c in found.candidates[:3] if c.at is not None)
+    what = "no known format fits any line" + (f" (in the first line {nearest})" if nearest else "")
+    return SkippedError("no_format", what, where=path, fix="See `loganon formats`, and name one with --format")
+
+
+def other_format(path: str, fmt: Format) -> SkippedError:
+    """The format given fits no line of a log."""
+    what = f"the format {fmt.name} fits no line; nothing of it was stored"
+    return SkippedError("no_format", what, where=path, fix="Leave --format out to have it detected")
+
+
+def set_aside(path: str, what: str, fix: str) -> SkippedError:
+    """A log that could be another than it seems: nothing of it is read."""
+    return SkippedError("set_aside", f"set aside, nothing of it was read: {what}", where=path, fix=fix)
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment), default=None)

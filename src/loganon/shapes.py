@@ -1,0 +1,271 @@
+"""Spans of what identifies a person in a text: addresses, e-mails, UUIDs, tokens, IBANs, telephone numbers.
+
+Treatments and the gate share these shapes. Everything is judged percent-decoded, as often as it changes. Two ways, one
+answer: `SUSPECT_*` and `decode_series` work on whole columns with Rust expressions, in linear time on any length, and
+may say yes too often; the `find_*` functions are exact, and see only the few texts that are left, which their callers
+hold short.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import polars as pl
+
+Span: TypeAlias = tuple[int, int]
+
+LONGEST_EXACT = 4096
+"""Characters of the longest text that the exact functions are used on; above, a suspect counts as a hit."""
+
+_HEX = frozenset("0123456789abcdefABCDEF")
+_MARK = 2  # length of a percent escape after its `%`
+
+
+# --- percent-encoding -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A text percent-decoded until it no longer changes; `starts[i]`: where character i begins in the text as sent."""
+
+    text: str
+    starts: tuple[int, ...]
+
+    def sent(self, span: Span) -> Span:
+        """The same run in the text as sent."""
+        return self.starts[span[0]], self.starts[span[1]]
+
+
+def decode(sent: str) -> Decoded:
+    """`sent`, decoded until stable, in one pass: a decoded character may itself begin or end the next escape.
+
+    No escape can overlap another, so that the order does not matter, and one stack does what repeated passes would do
+    in quadratic time. Bytes above 127 become the character of that number: no shape needs them as text.
+    """
+    text: list[str] = []
+    starts: list[int] = []
+    for at, character in enumerate(sent):
+        text.append(character)
+        starts.append(at)
+        while len(text) > _MARK and text[-3] == "%" and text[-2] in _HEX and text[-1] in _HEX:
+            text[-3:] = [chr(int(text[-2] + text[-1], 16))]
+            del starts[-2:]
+    return Decoded("".join(text), (*starts, len(sent)))
+
+
+_ESCAPES = [f"%{number:02x}" for number in range(256)]
+_CHARACTERS = [chr(number) for number in range(256)]
+_PASSES = 8  # in columns; what is encoded more often goes the exact way
+_ESCAPE = "%[0-9A-Fa-f]{2}"
+
+
+def decode_series(values: pl.Series) -> pl.Series:
+    """The values, decoded until stable (String, same length); nulls stay."""
+    decoded = values
+    for _ in range(_PASSES):
+        mask = decoded.str.contains(_ESCAPE).fill_null(value=False)
+        if not mask.any():
+            return decoded
+        changed = decoded.filter(mask).str.replace_many(_ESCAPES, _CHARACTERS, ascii_case_insensitive=True)
+        decoded = put(decoded, mask, changed)
+    mask = decoded.str.contains(_ESCAPE).fill_null(value=False)
+    rest = pl.Series([decode(text).text for text in decoded.filter(mask)], dtype=pl.String)
+    return put(decoded, mask, rest)
+
+
+def put(values: pl.Series, mask: pl.Series, into: pl.Series) -> pl.Series:
+    """A new series: `values` with `into`, in its order, where `mask` holds (`Series.scatter` works in place)."""
+    return values.clone().scatter(mask.arg_true(), into) if len(into) else values
+
+
+# --- addresses ------------------------------------------------------------------------------------------------------
+
+_OCTET = r"(?:0[xX][0-9A-Fa-f]{1,2}|[0-9]{1,5})"
+_V4 = re.compile(rf"(?<![0-9])(?<![0-9]\.)(?<![vV])({_OCTET})\.({_OCTET})\.({_OCTET})\.({_OCTET})(?![0-9])(?!\.[0-9])")
+_G = r"[0-9A-Fa-f]{1,4}"
+_QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
+_V6 = re.compile(
+    r"(?<![0-9A-Za-z])(?:"
+    rf"(?:{_G}:){{6}}{_QUAD}|(?:{_G}(?::{_G}){{0,5}})?::(?:{_G}:){{0,5}}{_QUAD}"
+    rf"|(?:{_G}:){{7}}{_G}|(?:{_G}(?::{_G}){{0,6}})?::{_G}(?::{_G}){{0,6}}|{_G}(?::{_G}){{0,6}}::"
+    r")(?![0-9A-Za-z])(?:%[0-9A-Za-z]{1,15})?"
+)
+
+
+def is_octet(text: str) -> bool:
+    """Whether a number names one of 256: decimal (zeros before it allowed), octal after a zero, or hexadecimal."""
+    if text[:2] in {"0x", "0X"}:
+        return True
+    octal = text.startswith("0") and not set(text) & set("89") and int(text, 8) <= 255
+    return octal or int(text) <= 255
+
+
+def find_ipv4(text: str) -> Iterator[Span]:
+    """Dotted quads bounded by non-digits; not after a `v` (a version), nor within a longer dotted number."""
+    return (found.span() for found in _V4.finditer(text) if all(map(is_octet, found.groups())))
+
+
+def find_ipv6(text: str) -> Iterator[Span]:
+    """IPv6 addresses with their zone, also with a dotted quad at their end; a time of day is none."""
+    return (found.span() for found in _V6.finditer(text)) if text.count(":") > 1 else iter(())
+
+
+# --- e-mail ---------------------------------------------------------------------------------------------------------
+
+_LABEL = r"[0-9A-Za-z_\x80-\U0010FFFF][0-9A-Za-z_\x80-\U0010FFFF-]*"
+_MAIL_HOST = re.compile(
+    rf"(?:{_LABEL}\.)+[A-Za-z\x80-\U0010FFFF][0-9A-Za-z\x80-\U0010FFFF-]*[0-9A-Za-z\x80-\U0010FFFF]"
+    rf"|\[[0-9A-Za-z:.]+\]|{_QUAD}(?![0-9])"
+)
+_NOT_LOCAL = frozenset('/\\@,<>()[]";{} \t\r\n')
+_ASSET = "js|mjs|ts|css|map|json|wasm|png|jpe?g|gif|webp|avif|svg|ico|html?|mp4|webm|woff2?|ttf"
+_NO_MAIL_HOST = re.compile(
+    rf"(?:[^.]+|[0-9.]+x\.[0-9A-Za-z.]+|[0-9]+\.[0-9]+[.-].*|[0-9]+\.[a-z]+)\.(?:{_ASSET})", re.IGNORECASE
+)
+
+
+def find_emails(text: str) -> Iterator[Span]:
+    """E-mail addresses whose domain has a dot, or is an address; `logo@2x.png` and `vue@3.4.1.min.js` are none."""
+    end = 0
+    at = text.find("@")
+    while at >= 0:
+        host = _MAIL_HOST.match(text, at + 1)
+        start = _local_start(text, at, end)
+        if host and start < at and not _NO_MAIL_HOST.fullmatch(host[0]):
+            end = host.end()
+            yield start, end
+        at = text.find("@", at + 1)
+
+
+def _local_start(text: str, at: int, floor: int) -> int:
+    if text[at - 1 : at] == '"':
+        quote = text.rfind('"', floor, at - 1)
+        return at if quote < 0 or "/" in text[quote:at] else quote
+    start = at
+    while start > floor and text[start - 1] not in _NOT_LOCAL:
+        start -= 1
+    return start
+
+
+# --- identifiers ----------------------------------------------------------------------------------------------------
+
+_UUID = re.compile(
+    r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}([-_])[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
+)
+_PART = r"[0-9A-Za-z_-]"
+_JWT = re.compile(rf"(?<![0-9A-Za-z])ey[JA]{_PART}{{8,}}+(?:(?:\.{_PART}*+){{4}}|(?:\.{_PART}*+){{2}})")
+_RUN = re.compile(r"[0-9A-Za-z]{20,}")
+_HEX_RUN = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{20,}")
+_BASE64 = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_+-")
+_BASE64_AFTER = re.compile(r"[0-9A-Za-z_+-]*={0,2}")
+_WORDS_BEFORE = re.compile(r"(?:[A-Za-z]?[a-z]{2,}[-_+]+)+")
+_WORDS_AFTER = re.compile(r"(?:[-_+]+[A-Za-z]?[a-z]{2,})+\Z")
+
+
+def find_uuids(text: str) -> Iterator[Span]:
+    """UUIDs of any version, in any case, also with `_` for `-`."""
+    return (found.span() for found in _UUID.finditer(text))
+
+
+def find_tokens(text: str) -> Iterator[Span]:
+    """JWTs; runs of 20 or more characters that are hex with digit and letter, or hold lower, upper and digit.
+
+    The latter are taken with the base64url run that they stand in.
+    """
+    end = 0
+    for found in _JWT.finditer(text):
+        end = found.end()
+        yield found.span()
+    for found in _RUN.finditer(text):
+        run, start = found[0], found.start()
+        if start < end or not (any(map(str.isdigit, run)) and any(map(str.isalpha, run))):
+            continue
+        if _HEX_RUN.fullmatch(run):
+            end = found.end()
+            yield start, end
+        elif run.upper() != run and run.lower() != run:
+            span = _base64(text, start, found.end(), end)
+            end = span[1]
+            yield span
+
+
+def _base64(text: str, start: int, end: int, floor: int) -> Span:
+    """The base64url run around a random piece, without the plain words at its ends (`main-`, `-min`)."""
+    first = start
+    while first > floor and text[first - 1] in _BASE64:
+        first -= 1
+    words = _WORDS_BEFORE.match(text, first, start)
+    start = words.end() if words else first
+    after = _BASE64_AFTER.match(text, end)
+    if after and after[0]:
+        words = _WORDS_AFTER.search(text, end, after.end())
+        end = words.start() if words else after.end()
+    return start, end
+
+
+_IBAN_LENGTHS = {
+    entry[:2]: int(entry[2:])
+    for entry in str.split(
+        "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 "
+        "ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 "
+        "LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 "
+        "PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 "
+        "YE30"
+    )
+}
+_IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2}(?:[ +._-]?[0-9A-Za-z]){11,30}")
+_PHONE = re.compile(
+    r"(?<![0-9A-Za-z])(?:(?:tel:)?\+|tel:0?0?|00(?=[1-9][0-9]*[ .()-]))[1-9](?:[ .()-]{0,2}[0-9]){6,14}(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
+
+
+def find_ibans(text: str) -> Iterator[Span]:
+    """IBANs of a known country's length whose checksum holds (ISO 13616), in any case, also in groups."""
+    for found in _IBAN.finditer(text):
+        wanted = _IBAN_LENGTHS.get(found[0][:2].upper(), 0)
+        at, letters = found.start(), ""
+        while at < found.end() and len(letters) < wanted:
+            letters += text[at] if text[at].isalnum() else ""
+            at += 1
+        bounded = at == len(text) or not (text[at].isascii() and text[at].isalnum())
+        if wanted and len(letters) == wanted and bounded and _checksum_holds(letters):
+            yield found.start(), at
+
+
+def _checksum_holds(iban: str) -> bool:
+    return int("".join(str(int(character, 36)) for character in iban[4:] + iban[:4])) % 97 == 1
+
+
+def find_phones(text: str) -> Iterator[Span]:
+    """International telephone numbers: a `+` (or `tel:`, or 00 and groups) and 7 to 15 digits, groups allowed."""
+    return (found.span() for found in _PHONE.finditer(text))
+
+
+# --- the gate's question --------------------------------------------------------------------------------------------
+
+SUSPECT_IPV4 = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.(?:0[xX])?[0-9A-Fa-f]"
+SUSPECT_IPV6 = r"::|(?:[0-9A-Fa-f]{1,4}:){6}"
+SUSPECT_EMAIL = r"@[^/@\\]*\.|@\["
+_SUSPECT = f"{SUSPECT_IPV4}|{SUSPECT_IPV6}|{SUSPECT_EMAIL}"
+
+
+def holds_personal(text: str) -> bool:
+    """Whether a decoded text of bounded length holds an IPv4, IPv6 or e-mail shape."""
+    return any(True for find in (find_ipv4, find_ipv6, find_emails) for _ in find(text))
+
+
+def personal(values: pl.Series) -> pl.Series:
+    """Which values (String) hold an IPv4, IPv6 or e-mail shape, percent-decoded too (Boolean, no nulls).
+
+    A value too long for the exact functions counts as soon as it is suspect.
+    """
+    decoded = decode_series(values)
+    mask = decoded.str.contains(_SUSPECT).fill_null(value=False)
+    if not mask.any():
+        return mask
+    exact = [len(text) > LONGEST_EXACT or holds_personal(text) for text in decoded.filter(mask)]
+    return put(mask, mask, pl.Series(exact, dtype=pl.Boolean))

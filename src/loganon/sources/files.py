@@ -1,0 +1,220 @@
+"""A log file, plain or compressed, as chunks."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from loganon.chunks import Chunk
+from loganon.errors import ConfigurationError, InputOutputError, MissingInputError
+from loganon.sources.cutter import TAIL_BYTES, Cutter
+from loganon.sources.inflate import MAGIC_BYTES, Inflater, Read, compression
+
+CHUNK_BYTES = 8 << 20
+BEGINNING_BYTES = 1 << 16
+_TESTED_BYTES = 4096
+_INFLATE_BYTES = 1 << 20
+
+
+def open_log(path: str | os.PathLike[str]) -> Log:
+    """The log at `path`; MissingInputError (66) where it is missing, unreadable or no regular file.
+
+    Symbolic links are followed. What is appended after this call is not seen.
+    """
+    where = os.fspath(path)
+    try:  # a named pipe would be waited for without O_NONBLOCK
+        descriptor = os.open(where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise MissingInputError("there is no such log", where=where, fix="Check the path") from None
+    except OSError as error:
+        what = f"this log cannot be opened: {error.strerror}"
+        raise MissingInputError(what, where=where, fix="Check its permissions and those of its directories") from None
+    try:
+        return Log(where, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+class Log:
+    """An open log file; its content is its bytes after decompression, and all offsets are in that.
+
+    `compression`: "gzip", "bzip2", "xz", "zstd" or None. `size`, `inode`, `mtime_ns`: as at the opening. `damaged`: the
+    offset from which on a compressed file could not be read, once it was met.
+    """
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            what = "this is not a regular file"
+            raise MissingInputError(
+                what, where=path, fix="Give the log file itself; a pipe goes to standard input, `-`"
+            )
+        self.path = Path(path)
+        self.size = status.st_size
+        self.inode = status.st_ino
+        self.mtime_ns = status.st_mtime_ns
+        self.damaged: int | None = None
+        self._descriptor = descriptor
+        self._first = self._raw(0, min(_TESTED_BYTES, self.size))
+        self.compression = compression(self._first[:MAGIC_BYTES])
+        self._start = 0
+        self._before = b""
+        self._cutter = Cutter(0, b"")
+        self._read, self._inflater = self._open()
+
+    @property
+    def tail(self) -> bytes:
+        """The last 256 bytes before the end of the last chunk given, or before the offset sought."""
+        return self._cutter.tail
+
+    @property
+    def pending(self) -> int:
+        """How many bytes came after the last chunk: no whole line."""
+        return self._cutter.pending
+
+    def beginning(self, limit: int = BEGINNING_BYTES) -> bytes:
+        """The first `limit` bytes of the content, or all of a shorter one."""
+        read, inflater = self._open()
+        found = bytearray()
+        while len(found) < limit and (block := read(limit - len(found))):
+            found += block
+        if inflater is not None and inflater.damaged:
+            self.damaged = len(found)
+        return bytes(found[:limit])
+
+    def seek(self, done: int) -> bytes | None:
+        """The at most 256 bytes before offset `done`, where `chunks` then begins; None: the content ends before it."""
+        self._read, self._inflater = self._open()
+        if self.compression is None:
+            if done > self.size:
+                return None
+            start = max(0, done - TAIL_BYTES)
+            before = self._raw(start, done - start)
+            self._read = _Plain(self, done)
+        else:
+            before, found, rest = b"", 0, b""
+            while found < done:
+                block = self._read(_INFLATE_BYTES)
+                if not block:
+                    self._note_damage(found)
+                    return None
+                rest = block[done - found :]
+                before = (before + block[: done - found])[-TAIL_BYTES:]
+                found += len(block)
+            self._read = _After(rest, self._read)
+        self._start, self._before = done, before
+        self._cutter = Cutter(done, before)
+        return before
+
+    def chunks(self, *, final: bool = False, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
+        """The content from the offset sought, or from 0, as chunks of about `chunk_bytes` that end at LF.
+
+        An unterminated end is not given, except that of a compressed file that is whole, and with `final` that of a
+        plain one. At damage the whole lines before it are given.
+        """
+        cutter = self._cutter
+        while block := self._block(chunk_bytes):
+            chunk = cutter.push(block)
+            if chunk is not None:
+                yield chunk
+        self._note_damage(cutter.seen)
+        whole = final if self._inflater is None else not self._inflater.damaged
+        last = cutter.finish() if whole else None
+        if last is not None:
+            yield last
+
+    def blocks(self) -> Iterator[bytes]:
+        """The content from its beginning, in blocks; apart from what `chunks` reads."""
+        read, _ = self._open()
+        while block := read(_INFLATE_BYTES):
+            yield block
+
+    def retest(self) -> bool:
+        """Whether the file, by this descriptor, still is the one that was read: its beginning, the bytes before the
+        offset sought and those before the end of what was given are the same, and it is no shorter.
+        """
+        if os.fstat(self._descriptor).st_size < self.size:
+            return False
+        same = self._raw(0, len(self._first)) == self._first
+        if self.compression is None:
+            tail, end = self._cutter.tail, self._cutter.given
+            same = same and self._raw(self._start - len(self._before), len(self._before)) == self._before
+            same = same and self._raw(end - len(tail), len(tail)) == tail
+        return same
+
+    def close(self) -> None:
+        """Closes the descriptor; the log cannot be read any more."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> tuple[Read, Inflater | None]:
+        """A reader of the content from its beginning."""
+        raw = _Plain(self, 0)
+        if self.compression is None:
+            return raw, None
+        try:
+            inflater = Inflater(self.compression, raw)
+        except ConfigurationError as error:
+            raise MissingInputError(error.what, where=str(self.path), fix=error.fix) from None
+        return inflater.read, inflater
+
+    def _block(self, size: int) -> bytes:
+        """The next `size` bytes of the content; fewer only at its end."""
+        found = []
+        missing = size
+        while missing > 0 and (block := self._read(min(missing, _INFLATE_BYTES) if self._inflater else missing)):
+            found.append(block)
+            missing -= len(block)
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def _note_damage(self, offset: int) -> None:
+        if self._inflater is not None and self._inflater.damaged:
+            self.damaged = offset
+
+    def _raw(self, offset: int, length: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, length, offset)
+        except OSError as error:
+            what = f"this log cannot be read: {error.strerror}"
+            raise InputOutputError(what, where=f"{self.path}, {offset}", fix="Check the disk and the mount") from None
+
+
+class _Plain:
+    """A reader of the file's own bytes from an offset on, up to the size that it had when it was opened."""
+
+    def __init__(self, log: Log, offset: int) -> None:
+        self._log = log
+        self._offset = offset
+
+    def __call__(self, limit: int) -> bytes:
+        block = self._log._raw(self._offset, max(0, min(limit, self._log.size - self._offset)))
+        self._offset += len(block)
+        return block
+
+
+class _After:
+    """A reader that gives `rest` first."""
+
+    def __init__(self, rest: bytes, read: Read) -> None:
+        self._rest = rest
+        self._read = read
+
+    def __call__(self, limit: int) -> bytes:
+        if not self._rest:
+            return self._read(limit)
+        block, self._rest = self._rest[:limit], self._rest[limit:]
+        return block

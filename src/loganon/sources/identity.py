@@ -1,0 +1,210 @@
+"""Which log a file is, by its content: the same through every renaming and compression. Pure; nothing is guessed.
+
+A record of a log keeps keyed fingerprints of its beginning and a keyed marker of the bytes before the offset up to
+which it was counted. Neither says anything of the content to one who has not the key.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Literal, Protocol
+
+from loganon.sources.cutter import TAIL_BYTES
+
+PREFIX_BYTES = 4096
+Prints = tuple[tuple[int, str], ...]
+"""(length, HMAC-SHA-256 in hex) of beginnings of a log's content without `#` lines, the shortest first."""
+
+_COMPRESSED = re.compile(r"\.(?:gz|bz2|xz|zst|zstd|lzma|Z)$")
+_DATE = r"\d{8}(?:[-_.T]?\d{2,10})?|\d{4}[-_.]\d{2}[-_.]\d{2}(?:[-_.T]\d{2}(?:[-_.:]?\d{2}){0,2})?"
+_ROTATED = re.compile(rf"[-_.](?:{_DATE}|\d{{10}})$|\.\d{{1,3}}$|\.(?:old|bak|save)$")
+_DATED = re.compile(rf"[-_.](?:{_DATE})(?=\.[A-Za-z]+$)|(?<=^u_ex)\d{{6,8}}(?=(?:_x)?\.log$)")
+
+
+class Known(Protocol):
+    """What a record says of a log; `prefix` are the fingerprints of its beginning."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the store."""
+        ...
+
+    @property
+    def stream(self) -> str:
+        """The name of its log without rotation."""
+        ...
+
+    @property
+    def prefix(self) -> Prints:
+        """The fingerprints of its beginning."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Which log a file is. `kind` "new"; "known": by its beginning that of `record`, and its marker must be tested;
+    "set_aside": it cannot be told, for `reason`, and `fix` is the way out. `record` is the record in question.
+    """
+
+    kind: Literal["new", "known", "set_aside"]
+    record: str | None = None
+    reason: str = ""
+    fix: str = ""
+
+
+TWO_RECORDS = Answer(
+    "set_aside",
+    reason="it begins like two known logs",
+    fix="Name the stream that it belongs to with --stream",
+)
+OTHER_STREAM = Answer(
+    "set_aside",
+    reason="its content is known under the label ",
+    fix="Give that label with --stream; a new label is right only for a different log",
+)
+ENDS_EARLY = Answer(
+    "set_aside",
+    reason="its content so far is that of a known log, but it ends before the part that was counted",
+    fix="If it is a copy in the making, run again once it is whole; if it is a different log, name it with --stream",
+)
+GOES_ON_DIFFERENTLY = Answer(
+    "set_aside",
+    reason="it begins like a known log but goes on differently",
+    fix="If it is a different log, name it with --stream",
+)
+
+
+class Content(Protocol):
+    """A log that can be read again from its beginning."""
+
+    def blocks(self) -> Iterator[bytes]:
+        """Its bytes after decompression, in blocks of any size."""
+        ...
+
+
+def fingerprint(key: bytes, beginning: bytes, *, done: int | None = None) -> Prints:
+    """The fingerprints of a log's beginning at each line border within its first 4,096 bytes, and where those end.
+
+    `beginning`: the log's first bytes, some more than 4,096 where it has them. `done`: only up to this offset, as a
+    record needs it; there, too, if it is no line border. Lines that begin with `#` do not count, in any format.
+    """
+    content, borders = _content(beginning if done is None else beginning[:done])
+    lengths = sorted({*borders, min(len(content), PREFIX_BYTES)} - {0})
+    return tuple((length, _hash(key, b"prefix", content[:length])) for length in lengths)
+
+
+def marker(key: bytes, tail: bytes) -> str:
+    """The fingerprint of the last 256 bytes before an offset."""
+    return _hash(key, b"marker", tail[-TAIL_BYTES:])
+
+
+def identify(key: bytes, beginning: bytes, stream: str, *, named: bool, records: Iterable[Known]) -> Answer:
+    """Which of `records` a log that begins with `beginning` continues.
+
+    A record of the log's own stream goes before all others. `named`: the operator gave the stream's name, so that a
+    record of another stream is another log. "known" holds if the log reaches the record's offset and has its marker
+    there; else it must be set aside (`ENDS_EARLY`, `GOES_ON_DIFFERENTLY`).
+    """
+    content, borders = _content(beginning)
+    own: list[tuple[Known, str]] = []
+    others: list[tuple[Known, str]] = []
+    for record in records:
+        agreement = _agreement(key, content, borders, record.prefix)
+        if agreement != "none":
+            (own if record.stream == stream else others).append((record, agreement))
+    for group in (own, [] if named else others):
+        whole = [record for record, agreement in group if agreement == "whole"]
+        if len(whole) > 1:
+            return TWO_RECORDS
+        if whole and group is others:
+            return replace(OTHER_STREAM, record=whole[0].id, reason=OTHER_STREAM.reason + repr(whole[0].stream))
+        if whole:
+            return Answer("known", whole[0].id)
+        if group:
+            return replace(ENDS_EARLY, record=group[0][0].id)
+    return Answer("new")
+
+
+def begin_alike(first: bytes, second: bytes) -> bool:
+    """Whether two logs with these beginnings agree over 4,096 bytes of content, or over the whole of the shorter."""
+    one, other = _content(first)[0], _content(second)[0]
+    length = min(len(one), len(other))
+    return length > 0 and one[:length] == other[:length]
+
+
+def compare(
+    first: Content, second: Content
+) -> Literal["equal", "first_begins_second", "second_begins_first", "differ"]:
+    """How two logs that begin alike go on, byte for byte."""
+    one, other = first.blocks(), second.blocks()
+    left = right = b""
+    while True:
+        left = left or next(one, b"")
+        right = right or next(other, b"")
+        length = min(len(left), len(right))
+        if left[:length] != right[:length]:
+            return "differ"
+        if not length:
+            break
+        left, right = left[length:], right[length:]
+    if left or right:
+        return "second_begins_first" if left else "first_begins_second"
+    return "equal"
+
+
+def stream_name(path: str) -> str:
+    """A log's name without directory, compression and rotation: `access.log` of `/var/log/access.log-20261121.gz`."""
+    name = PurePath(path).name
+    while True:
+        for pattern in (_COMPRESSED, _ROTATED, _DATED):
+            shorter = pattern.sub("", name)
+            if shorter and shorter != name:
+                name = shorter
+                break
+        else:
+            return name or str(path)
+
+
+def _content(beginning: bytes) -> tuple[bytes, list[int]]:
+    """The first 4,096 bytes without `#` lines, and the line borders in them."""
+    kept: list[bytes] = []
+    borders: list[int] = []
+    length = start = 0
+    while start < len(beginning) and length < PREFIX_BYTES:
+        end = beginning.find(b"\n", start) + 1 or len(beginning)
+        line = beginning[start:end]
+        start = end
+        if line.startswith(b"#"):
+            continue
+        kept.append(line)
+        length += len(line)
+        if line.endswith(b"\n") and length <= PREFIX_BYTES:
+            borders.append(length)
+    return b"".join(kept)[:PREFIX_BYTES], borders
+
+
+def _agreement(
+    key: bytes, content: bytes, borders: Sequence[int], prefix: Prints
+) -> Literal["whole", "so_far", "none"]:
+    """Whether they agree. "whole": the content begins with all that `prefix` stands for; "so_far": it ends before that,
+    and nothing in it differs: each print within it is its own, and each of its line borders has a print.
+    """
+    within = [(length, print_) for length, print_ in prefix if length <= len(content)]
+    if not within:
+        return "none"
+    if len(within) == len(prefix):
+        within = within[-1:]
+    elif not set(borders) <= {length for length, _ in prefix}:
+        return "none"
+    for length, print_ in within:
+        if not hmac.compare_digest(_hash(key, b"prefix", content[:length]), print_):
+            return "none"
+    return "whole" if within[-1] == prefix[-1] else "so_far"
+
+
+def _hash(key: bytes, purpose: bytes, content: bytes) -> str:
+    return hmac.digest(key, purpose + b"\0" + content, "sha256").hex()

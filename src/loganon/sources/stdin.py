@@ -1,0 +1,98 @@
+"""A log from a binary stream, read once: standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from loganon.chunks import Chunk
+from loganon.errors import InputOutputError
+from loganon.sources.cutter import Cutter
+from loganon.sources.files import BEGINNING_BYTES, CHUNK_BYTES
+from loganon.sources.inflate import MAGIC_BYTES, Inflater, compression
+
+
+class Stream:
+    """The interface of `files.Log` over a stream: it cannot be read again, so its unterminated end is a line."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.damaged: int | None = None
+        self._stream = stream
+        self._cutter = Cutter(0, b"")
+        self._ahead = self._raw(MAGIC_BYTES)
+        self.compression = compression(self._ahead)
+        self._inflater: Inflater | None = None
+        if self.compression is not None:
+            compressed = self._ahead
+            self._ahead = b""
+
+            def read(limit: int) -> bytes:
+                nonlocal compressed
+                block, compressed = compressed, b""
+                return block or self._raw(limit)
+
+            self._inflater = Inflater(self.compression, read)
+
+    @property
+    def tail(self) -> bytes:
+        """The last 256 bytes before the end of the last chunk given."""
+        return self._cutter.tail
+
+    @property
+    def pending(self) -> int:
+        """How many bytes came after the last chunk: no whole line."""
+        return self._cutter.pending
+
+    def beginning(self, limit: int = BEGINNING_BYTES) -> bytes:
+        """The first `limit` bytes of the content, or all of a shorter one; `chunks` gives them again."""
+        while len(self._ahead) < limit and (block := self._more(limit - len(self._ahead))):
+            self._ahead += block
+        return self._ahead[:limit]
+
+    def seek(self, done: int) -> bytes | None:
+        """No bytes before the beginning; None for any other offset: a stream cannot be positioned."""
+        return b"" if done == 0 else None
+
+    def chunks(self, *, final: bool = True, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:  # noqa: ARG002 - as in Log
+        """The content as chunks of about `chunk_bytes` that end at LF, then the unterminated end."""
+        cutter = self._cutter
+        while block := self._block(chunk_bytes):
+            chunk = cutter.push(block)
+            if chunk is not None:
+                yield chunk
+        if self._inflater is not None and self._inflater.damaged:
+            self.damaged = cutter.seen
+            return
+        last = cutter.finish()
+        if last is not None:
+            yield last
+
+    def retest(self) -> bool:
+        """True: a stream is read once."""
+        return True
+
+    def close(self) -> None:
+        """Nothing: the stream is its owner's to close."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _block(self, size: int) -> bytes:
+        block, self._ahead = self._ahead[:size], self._ahead[size:]
+        return block or self._more(size)
+
+    def _more(self, limit: int) -> bytes:
+        return self._raw(limit) if self._inflater is None else self._inflater.read(limit)
+
+    def _raw(self, limit: int) -> bytes:
+        try:
+            return self._stream.read(limit)
+        except OSError as error:
+            what = f"standard input cannot be read: {error.strerror}"
+            raise InputOutputError(what, fix="Check the command before the pipe") from None

@@ -1,0 +1,56 @@
+"""Small JSON files of a store: each an object with its version; a newer version is refused, damage is an error."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from loganon.errors import ConfigurationError, InputOutputError
+
+Document = dict[str, Any]
+"""A parsed object; each reader checks the members it takes."""
+
+
+def dump(document: Document) -> bytes:
+    """The object as UTF-8 JSON, one line, keys sorted: equal objects give equal bytes."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+
+def load(data: bytes, path: Path, *, version: int) -> Document:
+    """The object; 78 if a newer program wrote it, 74 if it is damaged."""
+    try:
+        document = json.loads(data)
+        found = document["version"]
+        if type(found) is not int or not isinstance(document, dict):
+            raise damaged(path)
+    except (ValueError, KeyError, TypeError):
+        raise damaged(path) from None
+    if found > version:
+        raise ConfigurationError(
+            "written by a newer loganon", where=str(path), fix="Install that version or a later one"
+        )
+    return document
+
+
+def damaged(path: Path) -> InputOutputError:
+    """The error for a file of the store that is not what it should be."""
+    return InputOutputError("a file of the store is damaged", where=str(path), fix="Restore it from a backup")
+
+
+def moment(text: object) -> datetime:
+    """The moment (UTC) of an ISO 8601 text; ValueError or TypeError for anything else."""
+    if not isinstance(text, str):
+        raise TypeError("no moment")
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("no offset")
+    return found.astimezone(UTC)
+
+
+def day(text: object) -> date:
+    """The day of an ISO 8601 text; ValueError or TypeError for anything else."""
+    if not isinstance(text, str):
+        raise TypeError("no day")
+    return date.fromisoformat(text)

@@ -1,0 +1,181 @@
+"""The commit: new versions of many files become the store's all together, whatever is killed and whenever.
+
+    1. every new version is written into `staging/` under a name never used again, and synced; then `staging/`;
+    2. each is read back and checked;
+    3. new partitions are made, and `access/` is synced;
+    4. `commit.json` (staged name -> final name, size, SHA-256) is put in place and synced: the commit point;
+    5. all are renamed into place, every directory touched is synced, `commit.json` is unlinked, `_loganon/` is synced.
+
+Whoever takes the lock repeats steps 3 and 5 whole. First it syncs `commit.json` and its name: after a kill in step 4
+the journal may stand only in memory, and a file renamed on its word must not outlast it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from loganon.errors import InputOutputError
+from loganon.store.documents import damaged, dump, load
+from loganon.store.files import PRIVATE, Files, Modes, put, put_by
+from loganon.store.layout import Layout, is_committable, is_staged, is_table_file
+
+VERSION = 1
+Check = Callable[[bytes], None]
+"""Raises if the bytes read back are not what was meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One file of a commit: its name in `staging/`, its path under the store, its bytes' length and SHA-256."""
+
+    staged: str
+    final: str
+    size: int
+    sha256: str
+
+    def holds(self, data: bytes) -> bool:
+        """True if these are the file's bytes."""
+        return len(data) == self.size and hashlib.sha256(data).hexdigest() == self.sha256
+
+
+class Journal:
+    """The commits of one store; only under its lock. `modes`: those of the table."""
+
+    def __init__(self, files: Files, layout: Layout, modes: Modes) -> None:
+        self._files = files
+        self._layout = layout
+        self._modes = modes
+
+    def begin(self) -> Staging:
+        """A new, empty batch."""
+        return Staging(self, self._files, self._layout, self._modes)
+
+    def recover(self) -> None:
+        """No commit stands half done and `staging/` is empty; 74 if a file is neither staged nor in place."""
+        try:
+            data = self._files.read(self._layout.commit)
+        except FileNotFoundError:
+            pass
+        else:
+            self._repeat(_decode(data, self._layout.commit))
+        for path in sorted(self._layout.staging.iterdir()):
+            self._files.unlink(path)
+
+    def make_folders(self, moves: Iterable[Move]) -> None:
+        """The partitions that `moves` need exist, on the disk: no file leaves staging for a directory that can be lost.
+
+        They are made before the commit point: a full disk is to fail the batch, not its completion.
+        """
+        table = self._layout.table
+        for folder in self._folders(moves):
+            if folder.parent == table:
+                self._files.mkdir(folder, self._modes)
+        self._files.sync_directory(table)
+
+    def _folders(self, moves: Iterable[Move]) -> list[Path]:
+        return sorted({(self._layout.root / move.final).parent for move in moves})
+
+    def _repeat(self, moves: tuple[Move, ...]) -> None:
+        self._sync_again(self._layout.commit)
+        self._files.sync_directory(self._layout.private)
+        pending = [move for move in moves if self._is_staged(move)]
+        self.make_folders(moves)
+        self.apply(moves, pending)
+
+    def _is_staged(self, move: Move) -> bool:
+        """True if the file still waits in staging, False if it is in place; 74 if it is neither."""
+        for path, staged in ((self._layout.staging / move.staged, True), (self._layout.root / move.final, False)):
+            try:
+                if move.holds(self._files.read(path)):
+                    return staged
+            except FileNotFoundError:
+                continue
+        raise InputOutputError(
+            "a file of an unfinished commit is neither staged nor in place",
+            where=str(self._layout.root / move.final),
+            fix="Restore the whole store from a backup",
+        )
+
+    def _sync_again(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            self._files.sync(descriptor)
+        finally:
+            self._files.close(descriptor)
+
+    def apply(self, moves: Iterable[Move], pending: Iterable[Move]) -> None:
+        """Step 5: `pending` are renamed, and whatever `moves` touch is synced."""
+        layout = self._layout
+        for move in pending:
+            self._files.rename(layout.staging / move.staged, layout.root / move.final)
+        for folder in (*self._folders(moves), layout.staging):
+            self._files.sync_directory(folder)
+        self._files.unlink(layout.commit)
+        self._files.sync_directory(layout.private)
+
+
+class Staging:
+    """One batch in the making."""
+
+    def __init__(self, journal: Journal, files: Files, layout: Layout, modes: Modes) -> None:
+        self._journal = journal
+        self._files = files
+        self._layout = layout
+        self._modes = modes
+        self._batch = secrets.token_hex(16)
+        self._moves: list[Move] = []
+        self._checks: list[Check | None] = []
+
+    def add(self, final: str, data: bytes, check: Check | None = None) -> None:
+        """`data` waits on the disk to become the file `final` (a path under the store)."""
+        if not is_committable(final):
+            raise ValueError("a commit sets cells, records and the store's own files")
+        if any(move.final == final for move in self._moves):
+            raise ValueError("a commit sets each file once")
+        move = Move(f"{self._batch}-{len(self._moves):06d}", final, len(data), hashlib.sha256(data).hexdigest())
+        put(self._files, self._layout.staging / move.staged, data, self._modes if is_table_file(final) else PRIVATE)
+        self._moves.append(move)
+        self._checks.append(check)
+
+    def commit(self) -> None:
+        """All added files are in place, on the disk."""
+        layout, files = self._layout, self._files
+        files.sync_directory(layout.staging)
+        for move, check in zip(self._moves, self._checks, strict=True):
+            self._read_back(move, check)
+        self._journal.make_folders(self._moves)
+        waiting = layout.staging / f"{self._batch}-commit"
+        put_by(files, waiting, layout.commit, _encode(self._moves))
+        self._journal.apply(self._moves, self._moves)
+
+    def _read_back(self, move: Move, check: Check | None) -> None:
+        data = self._files.read(self._layout.staging / move.staged)
+        if not move.holds(data):
+            raise damaged(self._layout.staging / move.staged)
+        if check is not None:
+            check(data)
+
+
+def _encode(moves: list[Move]) -> bytes:
+    entries = [{"staged": m.staged, "final": m.final, "size": m.size, "sha256": m.sha256} for m in moves]
+    directories = sorted({str(Path(m.final).parent) for m in moves})
+    return dump({"version": VERSION, "files": entries, "directories": directories})
+
+
+def _decode(data: bytes, path: Path) -> tuple[Move, ...]:
+    document = load(data, path, version=VERSION)
+    try:
+        moves = tuple(
+            Move(entry["staged"], entry["final"], entry["size"], entry["sha256"]) for entry in document["files"]
+        )
+        sound = all(is_staged(move.staged) and is_committable(move.final) for move in moves)
+    except (KeyError, TypeError):
+        raise damaged(path) from None
+    if not sound:
+        raise damaged(path)
+    return moves

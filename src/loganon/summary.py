@@ -1,0 +1,133 @@
+"""What a run did, as values: per log and in all. `lines_read = counted + already_counted + sum(rejected)`, always."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from loganon.errors import (
+    BusyError,
+    CannotWriteError,
+    CheckError,
+    ConfigurationError,
+    InputOutputError,
+    LoganonError,
+    MissingInputError,
+    UnreadableDataError,
+)
+from loganon.pipeline import REASONS
+
+COUNTED = "counted"
+_FIRST_APPLIES = tuple(
+    kind.exit_code
+    for kind in (
+        ConfigurationError,
+        CannotWriteError,
+        InputOutputError,
+        BusyError,
+        MissingInputError,
+        UnreadableDataError,
+        CheckError,
+    )
+)
+
+
+@dataclass(slots=True)
+class LogSummary:
+    """One log of a run: `lines` that this run committed, by outcome; `already_counted`, those of earlier runs."""
+
+    log: str
+    source: str | None = None
+    format: str | None = None
+    lines: Counter[str] = field(default_factory=Counter)
+    already_counted: int = 0
+    pending_bytes: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The log's entry in the JSON summary."""
+        return {
+            "log": self.log,
+            "source": self.source,
+            "format": self.format,
+            "lines_read": self.lines.total() + self.already_counted,
+            "counted": self.lines[COUNTED],
+            "already_counted": self.already_counted,
+            "rejected": _by_reason([self]),
+            "pending_bytes": self.pending_bytes,
+        }
+
+
+@dataclass(slots=True)
+class Summary:
+    """One run on one store. `errors` are in the order in which they were met."""
+
+    policy: str
+    store: str
+    logs: list[LogSummary] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    redacted: int = 0
+    cells_written: int = 0
+    capped: int = 0
+    unknown_domains: int = 0
+    sealed: list[date] = field(default_factory=list)
+    dropped: list[date] = field(default_factory=list)
+    errors: list[LoganonError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    strict: bool = False
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Lines rejected by this run, by reason; every reason is there."""
+        return _by_reason(self.logs)
+
+    @property
+    def counted(self) -> int:
+        """Lines that this run counted."""
+        return sum(log.lines[COUNTED] for log in self.logs)
+
+    @property
+    def already_counted(self) -> int:
+        """Lines that earlier runs counted or rejected."""
+        return sum(log.already_counted for log in self.logs)
+
+    @property
+    def lines_read(self) -> int:
+        """All lines: counted, counted before, rejected."""
+        return sum(log.lines.total() + log.already_counted for log in self.logs)
+
+    @property
+    def exit_code(self) -> int:
+        """The first that applies of 78, 73, 74, 75, 66, 65, 1 and 0."""
+        codes = {error.exit_code for error in self.errors}
+        if self.strict:
+            rejected = self.rejected
+            if self.redacted or any(rejected[r] for r in ("malformed", "binary", "too_long", "partial")):
+                codes.add(CheckError.exit_code)
+        return next((code for code in _FIRST_APPLIES if code in codes), 0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object that `run --json` prints."""
+        return {
+            "policy": self.policy,
+            "store": self.store,
+            "lines_read": self.lines_read,
+            "counted": self.counted,
+            "already_counted": self.already_counted,
+            "rejected": self.rejected,
+            "redacted": self.redacted,
+            "cells_written": self.cells_written,
+            "partitions_sealed": [day.isoformat() for day in self.sealed],
+            "partitions_dropped": [day.isoformat() for day in self.dropped],
+            "skipped": [{"log": log, "reason": reason} for log, reason in self.skipped],
+            "sources": [log.as_dict() for log in self.logs],
+        }
+
+
+def _by_reason(logs: Iterable[LogSummary]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for log in logs:
+        total.update(log.lines)
+    return {reason: total[reason] for reason in REASONS}

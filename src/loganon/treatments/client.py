@@ -1,0 +1,220 @@
+"""The client: from a raw host token to the domain of its provider, or to a truncated network.
+
+Input: distinct raw values as String (null: no valid UTF-8). Output: one String series as long, without nulls.
+What is not understood is `unknown`; no answer holds more of a host name than its registrable domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import polars as pl
+
+from loganon.addresses import Address, Network, is_global, parse_address, rightmost_untrusted, truncate
+from loganon.addresses import is_private as is_private_address
+from loganon.errors import ConfigurationError
+from loganon.lookups.known import load_known
+from loganon.lookups.providers import Candidate
+from loganon.lookups.suffixes import host_name, load_suffixes
+from loganon.treatments import Treatment
+
+UNKNOWN = "unknown"
+MAX_V4 = 24
+MAX_V6 = 48
+CACHED = 200_000  # answers held by a treatment; all are dropped when there are more
+_LISTS = frozenset(",;= \t%")  # one of these: perhaps more than one element
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_PLAIN_V4 = rf"^{_OCTET}(?:\.{_OCTET}){{3}}$"
+_PLAIN = rf"^(?:{_OCTET}(?:\.{_OCTET}){{3}}|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:]*)$"
+# The usual spelling of global addresses that carry no other: first octets and groups without any special network.
+_GLOBAL_OCTET = (
+    r"(?:[1-9]|1[1-9]|[2-9][0-9]|10[1-9]|11[0-9]|12[0-689]|1[3-5][0-9]"
+    r"|16[0-8]|17[0134-9]|18[0-9]|19[013-79]|20[0-24-9]|21[0-9]|22[0-3])"
+)
+_GLOBAL_GROUPS = r"(?:2003|2[4-9a-f][0-9a-f]{2}|2001:[1-9a-f][0-9a-f]{3})"
+_DIRECT = rf"^(?:{_GLOBAL_OCTET}(?:\.{_OCTET}){{3}}|{_GLOBAL_GROUPS}(?::[0-9a-f]{{0,4}}){{2,7}})$"
+
+
+class Database(Protocol):
+    """What is asked of a provider database."""
+
+    def lookup(self, address: Address | str) -> Candidate | None:
+        """What it has on an address; None where nothing."""
+
+
+def make_provider(
+    *,
+    known_only: bool = True,
+    extra_known: frozenset[str] = frozenset(),
+    databases: Sequence[Database] = (),
+    trusted: Sequence[Network] = (),
+) -> Treatment:
+    """The treatment `provider`: registrable domain, public suffix with a leading dot (`.de`), or `unknown`.
+
+    `known_only`: of a domain that is neither in our table nor in `extra_known` (registrable domains) only the suffix is
+    kept. `databases` are asked in order; the first that leads to a domain or a suffix answers. `trusted`: proxies whose
+    forwarded lists are believed; a value may be a list whose last element is the connection's peer.
+    """
+    return _Provider(
+        known_only, frozenset(domain.lower().rstrip(".") for domain in extra_known), tuple(databases), tuple(trusted)
+    )
+
+
+def make_truncated(*, v4: int = MAX_V4, v6: int = MAX_V6, trusted: Sequence[Network] = ()) -> Treatment:
+    """The treatment `truncated`: `91.44.26.0/24`, `2003:0:ab::/48`; `unknown` for what spells no address.
+
+    ConfigurationError (78) for a prefix longer than /24 or /48.
+    """
+    if not (0 <= v4 <= MAX_V4 and 0 <= v6 <= MAX_V6):
+        raise ConfigurationError(
+            "A truncated address may keep at most 24 bits of IPv4 and 48 of IPv6",
+            where="the policy's v4 and v6",
+            fix=f"Set v4 from 0 to {MAX_V4} and v6 from 0 to {MAX_V6}",
+        )
+    return _Truncated(v4, v6, tuple(trusted))
+
+
+def is_private(token: str, trusted: Sequence[Network] = ()) -> bool:
+    """Whether a raw value's client has an address that is not routed: many hint at a proxy before the server."""
+    address, _ = _read(token, trusted)
+    return address is not None and is_private_address(address)
+
+
+def _read(token: str, trusted: Sequence[Network]) -> tuple[Address | None, str]:
+    """The client's address, if it is one, and its token, out of one value or a list."""
+    address = parse_address(token)
+    if address is None and not _LISTS.isdisjoint(token):
+        token = rightmost_untrusted(token, trusted)
+        address = parse_address(token)
+    return address, token
+
+
+class _Cached:
+    """Answers by distinct value, at most `CACHED` of them across calls. Its repr shows none."""
+
+    __slots__ = ("_answers",)
+
+    def __init__(self) -> None:
+        self._answers: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a treatment holds raw values and is never pickled")
+
+    def gather(self, values: pl.Series, answer: Callable[[str], str]) -> pl.Series:
+        """An answer for each value: held ones from the cache, others from `answer`."""
+        tokens: list[str] = values.to_list()
+        held = self._answers
+        if len(held) + len(tokens) > CACHED:
+            held.clear()
+        if len(tokens) > CACHED:  # a flood of unique values: holding them would help nobody
+            return pl.Series([answer(token) for token in tokens], dtype=pl.String)
+        found = []
+        for token in tokens:
+            known = held.get(token)
+            if known is None:
+                known = held[token] = answer(token)
+            found.append(known)
+        return pl.Series(found, dtype=pl.String)
+
+
+class _Provider(_Cached):
+    __slots__ = ("_databases", "_extra", "_known", "_known_only", "_names", "_suffixes", "_trusted")
+
+    def __init__(
+        self, known_only: bool, extra: frozenset[str], databases: tuple[Database, ...], trusted: tuple[Network, ...]
+    ) -> None:
+        super().__init__()
+        self._known_only = known_only
+        self._extra = extra
+        self._databases = databases
+        self._trusted = trusted
+        self._known = load_known()
+        self._suffixes = load_suffixes()
+        self._names: dict[str, str] = {}
+
+    def __call__(self, raw: pl.Series) -> tuple[pl.Series, ...]:
+        raw = raw.cast(pl.String)
+        if not self._databases:  # an address in its usual spelling has no answer without one
+            return (_where(raw, raw.str.contains(_PLAIN).not_(), lambda rest: self.gather(rest, self._answer)),)
+        direct = raw.str.contains(_DIRECT)
+        plain = _where(raw, direct, lambda rest: self.gather(rest, self._of_address))
+        return (
+            plain.zip_with(
+                direct.fill_null(value=False), _where(raw, direct.not_(), lambda rest: self.gather(rest, self._answer))
+            ),
+        )
+
+    def _answer(self, token: str) -> str:
+        address, token = _read(token, self._trusted)
+        if address is None:
+            return self._of_host(token)
+        return self._of_address(address) if is_global(address) else UNKNOWN
+
+    def _of_address(self, address: Address | str) -> str:
+        for database in self._databases:
+            candidate = database.lookup(address)
+            if candidate is not None:
+                asn, domain = candidate
+                answer = self._known.by_asn.get(asn) if asn is not None else None
+                if answer is None and domain is not None:
+                    answer = self._of_domain(domain)
+                if answer is not None and answer != UNKNOWN:
+                    return answer
+        return UNKNOWN
+
+    def _of_domain(self, domain: str) -> str:
+        """As `_of_host`, held: a database names few domains for many addresses."""
+        answer = self._names.get(domain)
+        if answer is None:
+            if len(self._names) >= CACHED:
+                self._names.clear()
+            answer = self._names[domain] = self._of_host(domain)
+        return answer
+
+    def _of_host(self, token: str) -> str:
+        name = host_name(token)
+        parts = None if name is None else self._suffixes.split(name)
+        if parts is None:
+            return UNKNOWN
+        domain = parts.registrable
+        if domain is not None and (not self._known_only or domain in self._known.domains or domain in self._extra):
+            return domain
+        return f".{parts.suffix}"
+
+
+class _Truncated(_Cached):
+    __slots__ = ("_trusted", "_v4", "_v6")
+
+    def __init__(self, v4: int, v6: int, trusted: tuple[Network, ...]) -> None:
+        super().__init__()
+        self._v4 = v4
+        self._v6 = v6
+        self._trusted = trusted
+
+    def __call__(self, raw: pl.Series) -> tuple[pl.Series, ...]:
+        raw = raw.cast(pl.String)
+        if self._v4 != MAX_V4:
+            return (_where(raw, raw.is_not_null(), lambda rest: self.gather(rest, self._answer)),)
+        plain = raw.str.contains(_PLAIN_V4)  # the usual spelling and prefix: cut as text
+        cut = (raw.str.extract(r"^([0-9]+\.[0-9]+\.[0-9]+\.)", 1) + "0/24").fill_null(UNKNOWN)
+        return (
+            cut.zip_with(
+                plain.fill_null(value=False), _where(raw, ~plain, lambda rest: self.gather(rest, self._answer))
+            ),
+        )
+
+    def _answer(self, token: str) -> str:
+        address, _ = _read(token, self._trusted)
+        return UNKNOWN if address is None else truncate(address, self._v4, self._v6)
+
+
+def _where(raw: pl.Series, mask: pl.Series, treat: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """The treated values where the mask holds, `unknown` elsewhere and where it is null."""
+    at = mask.fill_null(value=False).arg_true()
+    out = pl.Series(raw.name, [UNKNOWN], dtype=pl.String).new_from_index(0, len(raw))
+    return out if at.is_empty() else out.scatter(at, treat(raw.gather(at)))

@@ -1,0 +1,132 @@
+"""The path of a request without its query, and with what identifies a person replaced by the name of what it is.
+
+Columns are worked on with Rust expressions; only the distinct paths that hold something suspect, at most `max_length`
+characters long, are looked at one by one. Decisions where the rules leave room:
+
+- `*` (of `OPTIONS *`) and an authority (`host:443`) are no paths: `{invalid}`. A relative path (`page.html`) is none in
+  a request line either, but is kept in a path column: CloudFront logs have such.
+- A raw control or format character gives `{invalid}`; its percent-encoded form is kept as sent.
+- A path over the length keeps its whole segments, without the slash after the last.
+- Of routes the first that matches is stored, as it is written in the policy (`/user/:id`): `*` stands for any rest,
+  `:name` for one segment, and a slash at the end makes no difference.
+"""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from loganon import shapes
+from loganon.errors import ConfigurationError
+from loganon.treatments import Treatment
+from loganon.treatments.identifiers import replace_identifiers
+
+INVALID = "{invalid}"
+OTHER = "other"
+
+_METHOD = "^[A-Za-z][A-Za-z0-9_-]{0,31} +"
+_CONNECT = "^(?i:connect) "
+_CONTROL = r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]"
+_QUERY = r"(?s)(?:[?#;]|%(?:25)*(?:3[fFbB]|23)).*$"
+_AUTHORITY = r"^[A-Za-z][A-Za-z0-9+.-]{0,31}://[^/\\]*"
+_RELATIVE = r"^[0-9A-Za-z._~{-][^:@\\]*$"
+
+
+def make_path(*, raw: str = "path", routes: tuple[str, ...] = (), max_length: int = 1024) -> Treatment:
+    """A treatment that gives the path (String).
+
+    `raw`: what comes in: `request` lines (`GET /a HTTP/1.1`), or paths or URLs (`path`, `url`). With `routes` only
+    these are stored; any other valid path is `other`. A route that no path can match is a ConfigurationError.
+    """
+    patterns = tuple((route, _route_pattern(route)) for route in routes)
+
+    def treat(values: pl.Series) -> tuple[pl.Series, ...]:
+        text = values.cast(pl.String)
+        targets = _request_targets(text) if raw == "request" else text
+        paths = _paths(_without_query(targets), relative=raw != "request")
+        treated = (
+            _routed(paths, patterns) if patterns else _short(replace_identifiers(_short(paths, max_length)), max_length)
+        )
+        return (treated.fill_null(INVALID).rename("file"),)
+
+    return treat
+
+
+# --- from the raw value to a path -----------------------------------------------------------------------------------
+
+
+def _request_targets(requests: pl.Series) -> pl.Series:
+    """What stands between the method and the last ` HTTP/`; null where there is no method, or it is CONNECT."""
+    valid = requests.str.contains(_METHOD) & ~requests.str.contains(_CONNECT)
+    return _only(requests, valid).str.replace(_METHOD, "").str.replace(r" HTTP/[^ ]*$", "")
+
+
+def _without_query(targets: pl.Series) -> pl.Series:
+    """The targets without what follows the first `?`, `#` or `;`, however often it is percent-encoded."""
+    mask = targets.str.contains("[?#;%]").fill_null(value=False)
+    if not mask.any():
+        return targets
+    cut = targets.filter(mask).str.replace(_QUERY, "")
+    hidden = (cut.str.contains("%") & shapes.decode_series(cut).str.contains("[?#;]")).fill_null(value=False)
+    exact = pl.Series([_cut_exactly(text) for text in cut.filter(hidden)], dtype=pl.String)
+    return shapes.put(targets, mask, shapes.put(cut, hidden, exact))
+
+
+def _cut_exactly(target: str) -> str | None:
+    if len(target) > shapes.LONGEST_EXACT:
+        return None
+    decoded = shapes.decode(target)
+    end = min(at for at in map(decoded.text.find, "?#;") if at >= 0)
+    return target[: decoded.starts[end]]
+
+
+def _paths(targets: pl.Series, *, relative: bool) -> pl.Series:
+    """The paths of targets in origin or absolute form; null for anything else."""
+    targets = _only(targets, ~targets.str.contains(_CONTROL))
+    odd = (~targets.str.starts_with("/")).fill_null(value=False)
+    if not odd.any():
+        return targets
+    rest = targets.filter(odd)
+    absolute = rest.str.contains(_AUTHORITY)
+    path = rest.str.replace(_AUTHORITY, "").str.replace("^$", "/")
+    valid = absolute & path.str.starts_with("/")
+    if relative:
+        valid |= rest.str.contains(_RELATIVE) & ~rest.str.contains("%") & (rest != "-")
+    return shapes.put(targets, odd, _only(path, valid))
+
+
+def _short(paths: pl.Series, longest: int) -> pl.Series:
+    """The paths, those over the length cut at a border of segments."""
+    mask = (paths.str.len_chars() > longest).fill_null(value=False)
+    cut = paths.filter(mask).str.slice(0, longest + 1).str.replace("[^/]*$", "").str.replace("(.)/$", "$1")
+    return shapes.put(paths, mask, cut.str.replace("^$", INVALID))
+
+
+def _only(values: pl.Series, valid: pl.Series) -> pl.Series:
+    invalid = (~valid).fill_null(value=True).arg_true()
+    return values if invalid.is_empty() else values.clone().scatter(invalid, None)
+
+
+# --- routes ---------------------------------------------------------------------------------------------------------
+
+
+def _route_pattern(route: str) -> str:
+    if not route.startswith("/") or re.search(r"[?#;\s]|\*.", route):
+        raise ConfigurationError(
+            "A route matches no path",
+            where=f"routes: {route!r}",
+            fix="Begin it with `/`, leave out the query, and let `*` stand only at its end",
+        )
+    parts = (
+        re.escape(part) if index % 2 == 0 else "[^/]+" for index, part in enumerate(re.split(r"(?<=/)(:\w+)", route))
+    )
+    pattern = "".join(parts).replace(r"\*", ".*").rstrip("/")
+    return f"^{pattern}/?$"
+
+
+def _routed(paths: pl.Series, patterns: tuple[tuple[str, str], ...]) -> pl.Series:
+    stored = paths.clone().set(paths.is_not_null(), OTHER)
+    for route, pattern in reversed(patterns):
+        stored = stored.set(paths.str.contains(pattern).fill_null(value=False), route)
+    return stored

@@ -1,0 +1,222 @@
+"""Paths with what identifies a person replaced by the name of what it is (`{email}`), and nothing else changed.
+
+Columns are searched with Rust expressions; only the distinct paths that hold something suspect are looked at one by
+one. A run's own form tells (e-mail, UUID, host, address, IBAN, telephone number, token), or its place (id, user).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import polars as pl
+
+from loganon import shapes
+from loganon.shapes import Span
+
+_ROUNDS = 6  # replacing may bare another shape at its border; what does not settle is given up
+
+_USER_SEGMENTS = frozenset(
+    str.split(
+        "user users username u profile profiles profil profile member members account accounts people person "
+        "customer customers benutzer nutzer mitglied mitglieder kunde kunden utilisateur utilisateurs usuario "
+        "usuarios utente "
+    )
+)
+_NO_USERS = frozenset(  # pages and folders that applications keep beside their users
+    str.split(
+        "login logout signin signout signup sign_in sign_out sign_up sign-in sign-out sign-up log-in log-out auth "
+        "oauth sso join register registration password passwd reset forgot forgot-password reset-password recover "
+        "activate activation confirm verify verification unsubscribe subscribe invite new create add edit update "
+        "delete remove save settings preferences options notifications security privacy billing orders order cart "
+        "checkout payment payments wishlist addresses address history inbox messages list index all me self current "
+        "home overview dashboard search find browse autocomplete api ajax help faq about info terms contact count "
+        "stats export import css js img images image assets static media fonts icons themes plugins modules pages "
+        "default common lib include includes . .. "
+    )
+)
+_PACKAGES = frozenset({"npm", "node_modules", "unpkg", "esm"})  # `@scope` there names a publisher of software
+_ID_DIGITS = 6
+_SEGMENT = re.compile(r"[^/\\]+")
+_STEM = re.compile(
+    r"(.+?)((?:\.(?:html?|php|json|xml|aspx?|jsp|png|jpe?g|gif|svg|webp|pdf|txt|csv|rss|atom))*)", re.IGNORECASE
+)
+_HANDLE = re.compile(r"[~@][0-9A-Za-z_\x80-\U0010FFFF]")
+_ANY_TEMPLATE = r"\{(?:email|uuid|token|iban|phone|id|user|ip|host)\}"
+_TEMPLATE = re.compile(rf"[~@]?{_ANY_TEMPLATE}.*")
+_SETTLED = "\uf8ff"  # stands for a template where suspects are looked for again; no path holds it
+
+_HOST_RUN = re.compile(r"[0-9A-Za-z_.-]+")
+_FILE_TYPES = frozenset(
+    str.split(
+        "html htm php json xml asp aspx jsp js mjs css map ts png jpg jpeg gif svg webp avif ico pdf txt csv log "
+        "rss atom gz bz2 xz zst tgz tar zip rar iso img bin exe msi dmg deb rpm jar war apk bak old orig tmp conf "
+        "cfg ini yml yaml toml sql db woff woff2 ttf otf eot wasm mp3 mp4 webm ogg wav avi doc docx xls xlsx ppt "
+        "pptx odt ods md5 sha1 sha256 sig asc "
+    )
+)
+_TOP_LABEL = re.compile(r"[A-Za-z]{2,}|xn--[0-9A-Za-z-]+")
+_QUAD_LABEL = re.compile(r"([0-9]{1,3})([-_])([0-9]{1,3})\2([0-9]{1,3})\2([0-9]{1,3})(?![0-9])")
+_PADDED_LABEL = re.compile(r"(?<![0-9])(?:[01][0-9]{2}|2[0-4][0-9]|25[0-5]){4}(?![0-9])")
+_HEX_LABEL = re.compile(r"(?:[A-Za-z]{1,6}-?)?(?:0[xX])?(?=[0-9A-Fa-f]*[0-9])[0-9A-Fa-f]{8}")
+_REVERSE_V6 = re.compile(r"(?:[0-9A-Fa-f]\.){16}")
+_HEX_ADDRESS = re.compile(r"(?<![0-9A-Za-z])0[xX][0-9A-Fa-f]{7,8}(?![0-9A-Za-z])")
+_DASHED = re.compile(r"(?<![0-9A-Za-z])([0-9]{1,3})(-)([0-9]{1,3})-([0-9]{1,3})-([0-9]{1,3})(?![0-9A-Za-z])(?!-[0-9])")
+_NUMBER_BEFORE = re.compile(r"(?:\A|[^0-9A-Za-z])[0-9]+[-_]\Z")
+
+_SUSPECT = "|".join(
+    (
+        "@|ey[JA]",
+        shapes.SUSPECT_IPV6,
+        r"[0-9A-Fa-f]\.(?:0[xX])?[0-9A-Fa-f]{1,5}\.(?:0[xX])?[0-9A-Fa-f]{1,5}\.(?:0[xX])?[0-9A-Fa-f]",
+        "[0-9]-[0-9]{1,3}-[0-9]{1,3}-[0-9]|[0-9]_[0-9]{1,3}_[0-9]{1,3}_[0-9]",
+        "0[xX][0-9A-Fa-f]{7}",
+        r"(?:^|[^0-9A-Za-z_.-])(?:[A-Za-z]{1,6}-?)?(?:0[xX])?[0-9A-Fa-f]{8}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_.-]*[A-Za-z]",
+        r"[0-9]{12}[^/]*\.",
+        "[0-9A-Za-z]{20}",
+        "[0-9A-Fa-f]{8}[-_][0-9A-Fa-f]{4}[-_]",
+        r"(?:^|[^0-9A-Za-z])[A-Za-z]{2}[0-9]{2}(?:[ +._-]?[0-9A-Za-z]){11}",
+        r"\+[1-9]|(?i:tel:)|(?:^|[^0-9A-Za-z])00[1-9][0-9]*[ .()-]",
+        r"(?:^|[/\\])[0-9]{6,}(?:[/\\]|$)",
+        rf"(?i:(?:^|[/\\])(?:{'|'.join(sorted(_USER_SEGMENTS))})[/\\]+[^/\\{_SETTLED}])",
+        rf"(?:^|[/\\])~[^/{_SETTLED}]",
+    )
+)
+
+
+def replace_identifiers(paths: pl.Series) -> pl.Series:
+    """The paths (String) with all that identifies a person replaced, until nothing is found; null if that never ends.
+
+    A path is not longer than `shapes.LONGEST_EXACT` characters; nulls stay.
+    """
+    places = pl.Series(range(0), dtype=pl.UInt32)
+    for turn in range(_ROUNDS):
+        seen = paths.gather(places) if turn else paths
+        open_text = seen.str.replace_all(_ANY_TEMPLATE, _SETTLED) if turn else seen
+        hits = shapes.decode_series(open_text).str.contains(_SUSPECT).fill_null(value=False).arg_true()
+        before = seen.gather(hits)
+        after = pl.Series([_replace(text) for text in before], dtype=pl.String)
+        changed = (before != after).arg_true()
+        if changed.is_empty():
+            return paths
+        hits = hits.gather(changed)
+        places = places.gather(hits) if turn else hits.cast(pl.UInt32)
+        paths = paths.clone().scatter(places, after.gather(changed))
+    return paths.clone().scatter(places, None)
+
+
+def _replace(path: str) -> str:
+    """`path` with each run that identifies replaced by the name of what it is; nothing else of it changes."""
+    decoded = shapes.decode(path)
+    text = decoded.text
+    found: list[tuple[Span, str]] = []
+    for name, span in _content(text):
+        if not any(_overlap(span, taken) for taken, _ in found):
+            found.append((span, name))
+    for span, name in _positions(text):
+        if not any(taken[0] <= span[0] and span[1] <= taken[1] for taken, _ in found):
+            found = [(taken, other) for taken, other in found if not _overlap(span, taken)] + [(span, name)]
+    for span, name in sorted(found, reverse=True):
+        start, end = decoded.sent(span)
+        path = f"{path[:start]}{{{name}}}{path[end:]}"
+    return path
+
+
+def _overlap(one: Span, two: Span) -> bool:
+    return one[0] < two[1] and two[0] < one[1]
+
+
+def _content(text: str) -> Iterator[tuple[str, Span]]:
+    """What a run's own form tells, the most telling first."""
+    for name, find in _FINDERS:
+        for span in find(text):
+            yield name, span
+
+
+def _positions(text: str) -> Iterator[tuple[Span, str]]:
+    """What only a segment's place tells: a number alone in it, the name after `/users/`, `~` or `@`."""
+    before = ""
+    for segment in _SEGMENT.finditer(text):
+        part, start = segment[0], segment.start()
+        stem = _STEM.fullmatch(part)
+        end = start + len(stem[1]) if stem else segment.end()
+        if _TEMPLATE.fullmatch(part):
+            pass
+        elif part.isascii() and part.isdigit() and len(part) >= _ID_DIGITS:
+            if not _is_date(part):
+                yield segment.span(), "id"
+        elif _HANDLE.match(part):
+            if not (part[0] == "@" and before in _PACKAGES):
+                yield (start + 1, end), "user"
+        elif before in _USER_SEGMENTS and text[start:end].lower() not in _NO_USERS:
+            yield (start, end), "user"
+        if part != ".":
+            before = part.lower()
+
+
+def _is_date(digits: str) -> bool:
+    if len(digits) != 8 or digits[:2] not in {"19", "20"}:
+        return False
+    try:
+        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+def _hosts(text: str) -> Iterator[Span]:
+    """Host names that spell an address: decimal groups, eight hex digits, twelve decimal ones, or reversed."""
+    for run in _HOST_RUN.finditer(text):
+        host = run[0].lstrip("._-")
+        start = run.end() - len(host)
+        labels = host.rstrip("._-").split(".")
+        while labels and labels[-1].lower() in _FILE_TYPES:
+            labels.pop()
+        if len(labels) > 1 and _TOP_LABEL.fullmatch(labels[-1]) and _spells_address(labels):
+            yield start, start + len(".".join(labels))
+
+
+def _spells_address(labels: list[str]) -> bool:
+    host = ".".join(labels)
+    return (
+        any(_is_quad(found) for label in labels for found in _QUAD_LABEL.finditer(label))
+        or any(_PADDED_LABEL.search(label) for label in labels)
+        or (len(labels) > 2 and _HEX_LABEL.fullmatch(labels[0]) is not None)
+        or any(True for _ in shapes.find_ipv4(host))
+        or _REVERSE_V6.search(host) is not None
+    )
+
+
+def _is_quad(found: re.Match[str]) -> bool:
+    return all(shapes.is_octet(found[group]) for group in (1, 3, 4, 5))
+
+
+def _spelled_addresses(text: str) -> Iterator[Span]:
+    """Addresses as one hexadecimal number, or as four with dashes: alone in a segment, or two of them of two digits."""
+    for found in _HEX_ADDRESS.finditer(text):
+        yield found.span()
+    for found in _DASHED.finditer(text):
+        alone = text[max(found.start() - 1, 0) : found.start()] in {"", "/", "\\"} and text[
+            found.end() : found.end() + 1
+        ] in {"", "/", "\\", "."}
+        plain = sum(len(found[group]) > 1 for group in (1, 3, 4, 5)) > 1
+        if (
+            _is_quad(found)
+            and (alone or plain)
+            and not _NUMBER_BEFORE.search(text[max(found.start() - 8, 0) : found.start()])
+        ):
+            yield found.span()
+
+
+_FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
+    ("email", shapes.find_emails),
+    ("uuid", shapes.find_uuids),
+    ("host", _hosts),
+    ("ip", shapes.find_ipv6),
+    ("ip", shapes.find_ipv4),
+    ("ip", _spelled_addresses),
+    ("iban", shapes.find_ibans),
+    ("phone", shapes.find_phones),
+    ("token", shapes.find_tokens),
+)

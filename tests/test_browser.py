@@ -1,0 +1,147 @@
+"""The browser: only families of the closed list, never a part of the agent string."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loganon.lookups.agents import KINDS, LONGEST, Agents, is_bot, load_families
+from loganon.treatments.browser import make_browser
+
+CASES = Path(__file__).parent / "cases" / "browser" / "agents.jsonl"
+STORED = {name for name, _ in load_families().values()} | {"other", "other-bot", "unknown"}
+treat = make_browser(major=True)
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+AGENTS = records(CASES)
+
+
+def one(agent: str | None) -> tuple[str, str]:
+    family, version = treat(pl.Series([agent], dtype=pl.String))
+    return family[0], version[0]
+
+
+@pytest.mark.parametrize("case", AGENTS, ids=lambda case: str(case["agent"])[:40])
+def test_cases(case: dict[str, str]) -> None:
+    """One agent, its family and its major version."""
+    assert one(case["agent"]) == (case["family"], case["version"])
+
+
+@given(
+    st.text(max_size=300) | st.from_regex(r"[A-Za-z ]{1,20}([Bb]ot|crawler|)/[0-9.]{1,20}( CFNetwork)?", fullmatch=True)
+)
+def test_only_the_closed_list_comes_out(agent: str) -> None:
+    """Any agent: a listed family or an empty answer; a version of at most three digits."""
+    family, version = one(agent)
+    assert family in STORED
+    assert re.fullmatch(r"[0-9]{0,3}", version)
+    assert is_bot(agent) in {True, False}
+
+
+def test_without_major_there_is_one_column() -> None:
+    """`family` alone stores no version."""
+    (family,) = make_browser(major=False)(pl.Series(["curl/8.5.0", None]))
+    assert family.to_list() == ["curl", "unknown"]
+
+
+def test_the_list_is_well_formed() -> None:
+    """Sorted, no name twice in any case, short, no contact, no number that could be an id."""
+    lines = Path(__file__).parent.parent / "src/loganon/lookups/data/browsers.txt"
+    rows = [
+        line.partition(" ")[::2] for line in lines.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+    ]
+    assert rows == sorted(rows, key=lambda row: (row[0], row[1].casefold()))
+    assert len({name.casefold() for _, name in rows}) == len(rows) == len(load_families())
+    for kind, name in rows:
+        assert kind in KINDS
+        assert len(name) <= 45
+        assert not re.search(r"[0-9]{5}|@|https?:|\$", name)
+
+
+def test_bots_are_told_from_browsers() -> None:
+    """For rules that leave bots out: listed ones and self-declared ones; a library is none."""
+    assert is_bot("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")
+    assert is_bot("MyCrawler/1.0 (contact: jane.doe@example.org)")
+    assert not is_bot("curl/8.5.0")
+    assert not is_bot(
+        "Mozilla/5.0 (Linux; Android 9; CUBOT X19) AppleWebKit/537.36 Chrome/90.0.1.2 Mobile Safari/537.36"
+    )
+    assert not is_bot(None)
+
+
+def test_a_flood_of_agents_is_forgotten() -> None:
+    """The memory for answers is bounded, and forgetting changes no answer."""
+    agents = Agents(capacity=10)
+    assert {agents(f"curl/{number}") for number in range(100)} == {("curl", str(number)) for number in range(100)}
+    assert len(agents._known) <= 10
+
+
+def test_only_the_beginning_of_a_huge_agent_is_looked_at() -> None:
+    """Bounded work: what stands behind the limit changes nothing."""
+    assert one("x" * LONGEST + " Googlebot/2.1") == ("other", "")
+    assert one("\u0000" * 8000) == ("other", "")
+
+
+@pytest.mark.corpus
+def test_agreement_with_uap_core(corpus: Path) -> None:
+    """Where the family is listed it is uap-core's, with its version; `other` is below 5 % of what is no one-off."""
+    rows = [
+        json.loads(line) for line in (corpus / "expected" / "ua_uapcore.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    often = Counter(row["expect"]["family"] for row in rows)
+    listed = agreed = version = common = other = 0
+    for row in rows:
+        expected = row["expect"]["family"]
+        family, major = one(row["ua"])
+        assert family in STORED
+        if often[expected] > 1 and expected != "Other":
+            common += 1
+            other += family == "other"
+        if expected.casefold() in load_families():
+            listed += 1
+            agreed += family.casefold() == expected.casefold()
+            wanted = row["expect"]["major"] or ""
+            wanted = wanted if re.fullmatch("[0-9]{1,3}", wanted) else ""
+            version += family.casefold() == expected.casefold() and major == wanted
+    print(
+        f"\nuap-core: {listed} of {len(rows)} listed: family {agreed / listed:.2%}, version {version / listed:.2%};",
+        end=" ",
+    )
+    print(f"other: {other} of {common}")
+    assert agreed / listed > 0.99
+    assert version / listed > 0.99
+    assert other / common < 0.05
+
+
+@pytest.mark.corpus
+def test_crawlers_are_bots(corpus: Path) -> None:
+    """Most crawlers of the public list are a named bot, a library or `other-bot`."""
+    rows = [
+        json.loads(line)
+        for line in (corpus / "expected" / "ua_crawlers.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    families = treat(pl.Series([row["ua"] for row in rows]))[0]
+    kinds = Counter(load_families().get(family.casefold(), ("", family))[1] for family in families)
+    share = (kinds["bot"] + kinds["library"] + kinds["other-bot"]) / len(rows)
+    print(f"\ncrawlers: {dict(kinds)}, as programs: {share:.1%}")
+    assert share > 0.85
+
+
+@pytest.mark.corpus
+def test_payloads_leave_nothing(corpus: Path) -> None:
+    """Hostile strings as agents: only the closed list comes out."""
+    for path in (corpus / "logs" / "payloads").rglob("*.*"):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[:2000]
+        assert set(treat(pl.Series(lines, dtype=pl.String))[0]) <= STORED

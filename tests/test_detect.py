@@ -1,0 +1,83 @@
+"""Which format a log has."""
+
+from __future__ import annotations
+
+import pytest
+
+from loganon.formats import load_formats
+from loganon.parse.detect import Detection, detect, sample_lines
+
+FORMATS = load_formats()
+COMMON = b'203.0.113.7 - bob [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1" 200 1'
+COMBINED = COMMON + b' "-" "Mozilla/5.0"'
+NGINX_ERROR = b"2026/09/26 14:36:50 [error] 8409#8409: *317058 open() failed, client: 203.0.113.7"
+APACHE_ERROR = b"[Fri Sep 09 10:42:29.902022 2026] [core:error] [pid 35708] [client 203.0.113.7] File does not exist"
+OLD_ERROR = b"[Wed Oct 11 14:32:52 2000] [error] [client 203.0.113.7] client denied"
+
+
+def found(*lines: bytes) -> Detection:
+    return detect(lines, FORMATS.values())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_example_names_its_format(name: str) -> None:
+    """A log of any one line that a format reads has that format."""
+    for example in FORMATS[name].examples:
+        if example.reject is None:
+            detection = found(example.line.encode())
+            assert detection.format is FORMATS[name], example
+            assert detection.share == 1.0
+
+
+def test_the_share_decides() -> None:
+    """A format that takes at least 95 % of the lines is it, even if another takes some."""
+    assert found(*[COMBINED] * 95, *[COMMON] * 5).format is FORMATS["combined"]
+    assert found(*[COMBINED] * 94, *[COMMON] * 6).format is None
+
+
+def test_the_only_one_that_fits_any_line() -> None:
+    """Where no format takes 95 %, the only one that takes any line is it."""
+    detection = found(COMBINED, b"x", b"y", b"z")
+    assert detection.format is FORMATS["combined"]
+    assert detection.share == 0.25
+
+
+def test_only_the_first_thousand_lines_count() -> None:
+    """What comes after 1,000 lines changes nothing."""
+    lines = sample_lines(b"\n".join([COMBINED] * 1000 + [COMMON] * 1000))
+    assert len(lines) == 1000
+    assert detect([*lines, COMMON], FORMATS.values()).share == 1.0
+
+
+def test_the_unterminated_end_is_no_line() -> None:
+    """The end of what was read of a log is no line, unless it is the log's, or there is no other."""
+    assert sample_lines(b"a\r\n\nb") == [b"a"]
+    assert sample_lines(b"a\nb", complete=True) == [b"a", b"b"]
+    assert sample_lines(b"a") == [b"a"]
+    assert sample_lines(b"") == []
+
+
+@pytest.mark.parametrize(("line", "server"), [(NGINX_ERROR, "nginx"), (APACHE_ERROR, "Apache"), (OLD_ERROR, "Apache")])
+def test_error_logs(line: bytes, server: str) -> None:
+    """An error log has no format and names its server, also with the lines of a stack trace between."""
+    detection = found(line, b"  at foo.php:7", b"  at bar.php:8")
+    assert (detection.format, detection.error_log) == (None, server)
+    assert found(COMBINED, line).error_log is None
+
+
+def test_candidates_hold_offsets() -> None:
+    """Where no format fits, the nearest come first, each with the place where it failed and no text."""
+    detection = found(COMBINED[:-1], b"\x89PNG\r\x1a")
+    assert detection.format is detection.error_log is None
+    assert detection.candidates[0].at is not None
+    assert [c.share for c in detection.candidates] == [0.0] * len(FORMATS)
+    assert "203" not in repr(detection.candidates)
+    failed = {candidate.name: candidate.at for candidate in detection.candidates}
+    assert failed["combined"] == COMBINED.index(b'"Mozilla')
+    assert failed["common"] == len(COMMON)
+
+
+def test_no_lines() -> None:
+    """Nothing has no format."""
+    assert found().format is None
+    assert found(b"a\0b", b"x" * ((1 << 20) + 1)).format is None
