@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,14 +13,15 @@ import pytest
 from support.cli import SAMPLE_NOW, SAMPLES, TIMEOUT, Command
 
 LOG = SAMPLES / "hosts.access.log"
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def on_a_terminal(command: Command, *words: str) -> tuple[int, str, str]:
+def on_a_terminal(command: Command, *words: str, log: Path = LOG) -> tuple[int, str, str]:
     """The exit code, standard output (a pipe), and what a terminal at standard error was sent."""
     leader, follower = pty.openpty()
     environment = command.environment() | {"TERM": "xterm-256color", "COLUMNS": "120"}
     with subprocess.Popen(
-        [*command.python, "run", str(LOG), "--store", "store", "--key-file", "key", "--now", SAMPLE_NOW, *words],
+        [*command.python, "run", str(log), "--store", "store", "--key-file", "key", "--now", SAMPLE_NOW, *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=follower,
@@ -43,13 +45,20 @@ def test_a_bar_on_a_terminal(tmp_path: Path) -> None:
     """Bytes, rate and time left, drawn in place, and gone in the end; the summary is on standard output all the same."""
     code, out, shown = on_a_terminal(Command(tmp_path))
     assert code == 0
-    assert "\x1b[" in shown
-    assert "reading" in shown
-    assert "kB" in shown or "KiB" in shown
-    assert "B/s" in shown
-    assert "0:00:00" in shown or "-:--:--" in shown
+    assert "\x1b[2K" in shown, "drawn in place"
+    text = COLOUR.sub("", shown)
+    assert re.search(r"reading \S+ 105\.2/105\.2 kB (?:\?|\S+ .?B/s) 0:00:00", text), text
     assert "\x1b" not in out
     assert "900 counted" in out
+
+
+def test_the_bar_of_a_compressed_log(tmp_path: Path) -> None:
+    """It never goes beyond its end: what is done and the whole are bytes of the same kind."""
+    code, _, shown = on_a_terminal(Command(tmp_path), log=SAMPLES / "shop.access.log.1.gz")
+    assert code == 0
+    seen = re.findall(r"([0-9.]+)/([0-9.]+) kB", COLOUR.sub("", shown))
+    assert seen
+    assert all(float(done) <= float(whole) for done, whole in seen), seen
 
 
 @pytest.mark.parametrize("option", ["--json", "--quiet"])

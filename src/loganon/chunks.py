@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 MAX_LINE_BYTES = 1 << 20
@@ -18,7 +18,7 @@ class Chunk:
     sees it as too long. `start` and `end` are offsets of the decompressed input, in bytes: they count what was cut.
     """
 
-    data: bytes
+    data: bytes = field(repr=False)
     start: int
     end: int
 

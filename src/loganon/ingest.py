@@ -122,7 +122,8 @@ class Ingest:
         except MissingInputError as error:
             self._skip(path, "missing", error)
         except SkippedError as error:
-            self._skip(path, error.reason, None if error.silent and len(self._logs) > 1 else error)
+            fine = error.reason == "empty" or (error.reason == "error_log" and len(self._logs) > 1)
+            self._skip(path, error.reason, None if fine else error)
 
     def _skip(self, path: str, reason: str, error: UnreadableDataError | MissingInputError | None) -> None:
         if not self._logs[path].lines:
@@ -134,7 +135,7 @@ class Ingest:
         """The log, told apart from all known ones, behind what was counted; None: it has no whole line yet."""
         start = source.beginning(SAMPLE_BYTES)
         if not start and source.damaged is None:
-            raise SkippedError("empty", "the log is empty", where=path, silent=True)
+            raise SkippedError("empty", "the log is empty", where=path)
         if self._waits(source, start):
             summary.pending_bytes = len(start)
             return None
@@ -180,7 +181,7 @@ class Ingest:
         found = detect(sample_lines(start), self._formats.values())
         if found.error_log:
             what = f"an error log ({found.error_log}): it holds messages, not accesses"
-            raise SkippedError("error_log", what, where=path, fix="Name the access log", silent=True)
+            raise SkippedError("error_log", what, where=path, fix="Name the access log")
         if found.format is None:
             raise unknown_format(path, found)
         return found.format
@@ -194,7 +195,7 @@ class Ingest:
         self._batch.append(log)
         for chunk in source.chunks(final=self._reading.final):
             log.add(pipeline(chunk, self._window, log.state), end=chunk.end, tail=source.tail)
-            self._progress(log.summary.log, chunk.end)
+            self._progress(log.summary.log, source.position)
             if sum(each.rows for each in self._batch) >= FLUSH_ROWS:
                 self._judge(log, source)
                 self._flush(keep=log)

@@ -17,7 +17,7 @@ from loganon.keys import Key, create_key, load_key
 from loganon.lookups import Lookups
 from loganon.policy import DEFAULT, Policy, from_canonical, load_policy
 from loganon.reading import Reading
-from loganon.store import Held, LocalStore, Partition, Plan, PolicyStamp, plan_retention
+from loganon.store import Held, LocalStore, Partition, Plan, PolicyStamp, check_writer, plan_retention
 from loganon.summary import Summary
 
 AHEAD = timedelta(hours=24)
@@ -57,7 +57,11 @@ def run(
     `policy` None: the store's own, or `imos` for a new store. Raises ConfigurationError (78) and BusyError (75) before
     anything is read; every other LoganonError is in the summary's `errors`.
     """
-    standing, policy, secret = _open(store, policy, key, clock.now, group)
+    check_writer(reading.writer)
+    try:
+        standing, policy, secret = _open(store, policy, key, clock.now, group)
+    except (CannotWriteError, InputOutputError) as error:
+        return Summary(policy.name if policy else DEFAULT, str(store), errors=[error])
     summary = Summary(policy.name, str(store), strict=strict)
     try:
         window = Window(_prune(standing, policy, clock, reading.wait, summary), clock.now + AHEAD)
@@ -82,9 +86,7 @@ def run(
     finally:  # what is due goes, whatever became of the logs
         _finish(standing, policy, clock, reading.wait, summary)
     _advise(summary, lookups)
-    busy = next((error for error in summary.errors if isinstance(error, BusyError)), None)
-    if busy is not None:
-        raise busy
+    _raise_fatal(summary)
     return summary
 
 
@@ -97,6 +99,7 @@ def retain(store: Path, *, clock: Clock, wait: timedelta, dry_run: bool) -> tupl
     plan = _plan(standing.partitions(), cutoff, policy)
     if not dry_run:
         _finish(standing, policy, clock, wait, summary)
+        _raise_fatal(summary)
     return plan, summary
 
 
@@ -175,6 +178,13 @@ def _finish(store: LocalStore, policy: Policy, clock: Clock, wait: timedelta, su
     except LoganonError as error:
         if not any(str(error) == str(known) for known in summary.errors):
             summary.errors.append(error)
+
+
+def _raise_fatal(summary: Summary) -> None:
+    """The first error by which there is no summary: the store is configured wrongly, or another process holds it."""
+    for error in summary.errors:
+        if isinstance(error, ConfigurationError | BusyError):
+            raise error
 
 
 def _advise(summary: Summary, lookups: Lookups) -> None:

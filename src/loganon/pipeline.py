@@ -14,7 +14,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loganon.aggregate import merge
 from loganon.chunks import Chunk, Window
 from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format
@@ -60,14 +59,20 @@ class Pipeline:
     """`pipeline(chunk, window, state)` -> Result, for one policy, one format and one set of look-ups.
 
     `counted`: rows that agree on every key are counted together; otherwise the table has one row for each accepted
-    line, in the order of the lines.
+    line, in the order of the lines; with `coded` its strings stay dictionaries, which `render` writes lines from.
     """
 
-    def __init__(self, policy: Policy, parser: Parser, lookups: Lookups, *, counted: bool) -> None:
+    def __init__(self, policy: Policy, parser: Parser, lookups: Lookups, *, counted: bool, coded: bool = False) -> None:
         self._spec = policy.spec
         self._parser = parser
         self._counted = counted
+        self._coded = coded
         self._steps = tuple(_steps(policy, parser, lookups))
+
+    @property
+    def kept(self) -> dict[str, tuple[str, ...]]:
+        """The format's raw columns of which the policy keeps something, each with the stored columns it becomes."""
+        return {step.raw: step.columns for step in self._steps if step.raw is not None}
 
     def __call__(self, chunk: Chunk, window: Window, state: ParseState = ()) -> Result:
         """The chunk's permitted rows; never raises on data."""
@@ -81,7 +86,7 @@ class Pipeline:
             stored.update(_apply(step, columns, counted))
         names = self._spec.schema.names
         table, redacted = check(pa.table([stored[name] for name in names], names), self._spec.schema)
-        table = merge([table], self._spec) if self._counted else table.cast(self._spec.schema)
+        table = table if self._counted or self._coded else table.cast(self._spec.schema)
         return Result(
             table,
             parsed.lines,
@@ -101,14 +106,14 @@ def build(
     lookups: Lookups,
     *,
     counted: bool = True,
+    coded: bool = False,
     timezone: tzinfo | None = None,
     max_rejects: int = 0,
 ) -> Pipeline:
-    """The pipeline of a policy for a format; `timezone` and `max_rejects` as in `make_parser`."""
+    """The pipeline of a policy for a format; `counted`, `coded` as in `Pipeline`, the rest as in `make_parser`."""
     needs = frozenset(raw for name, _ in policy.kept() for raw in FIELDS[name].raw)
-    return Pipeline(
-        policy, make_parser(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects), lookups, counted=counted
-    )
+    parser = make_parser(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
+    return Pipeline(policy, parser, lookups, counted=counted, coded=coded)
 
 
 def _steps(policy: Policy, parser: Parser, lookups: Lookups) -> list[_Step]:

@@ -31,11 +31,10 @@ class Reading:
 
 
 class SkippedError(UnreadableDataError):
-    """A log of which nothing is read; `reason` as in the summary. `silent`: no error where others were given, too."""
+    """A log of which nothing is read; `reason` as in the summary."""
 
-    def __init__(self, reason: str, what: str = "", *, where: str = "", fix: str = "", silent: bool = False) -> None:
+    def __init__(self, reason: str, what: str, *, where: str, fix: str = "") -> None:
         self.reason = reason
-        self.silent = silent
         super().__init__(what, where=where, fix=fix)
 
 

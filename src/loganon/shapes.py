@@ -84,11 +84,13 @@ def put(values: pl.Series, mask: pl.Series, into: pl.Series) -> pl.Series:
 # --- addresses ------------------------------------------------------------------------------------------------------
 
 _OCTET = r"(?:0[xX][0-9A-Fa-f]{1,2}|[0-9]{1,5})"
-_V4 = re.compile(rf"(?<![0-9])(?<![0-9]\.)(?<![vV])({_OCTET})\.({_OCTET})\.({_OCTET})\.({_OCTET})(?![0-9])(?!\.[0-9])")
+_V4 = re.compile(
+    rf"(?<![0-9])(?<![0-9]\.)(?<![vV])({_OCTET})\.({_OCTET})\.({_OCTET})\.({_OCTET})(?![0-9])(?!\.[0-9]+(?![0-9A-Za-z]))"
+)
 _G = r"[0-9A-Fa-f]{1,4}"
 _QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
 _V6 = re.compile(
-    r"(?<![0-9A-Za-z])(?:"
+    r"(?:(?<![0-9A-Za-z])|(?<![0-9A-Fa-f])(?=[23][0-9A-Fa-f]{3}:|[fF][ed][0-9A-Fa-f]{2}:))(?:"
     rf"(?:{_G}:){{6}}{_QUAD}|(?:{_G}(?::{_G}){{0,5}})?::(?:{_G}:){{0,5}}{_QUAD}"
     rf"|(?:{_G}:){{7}}{_G}|(?:{_G}(?::{_G}){{0,6}})?::{_G}(?::{_G}){{0,6}}|{_G}(?::{_G}){{0,6}}::"
     r")(?![0-9A-Za-z])(?:%[0-9A-Za-z]{1,15})?"
@@ -109,7 +111,10 @@ def find_ipv4(text: str) -> Iterator[Span]:
 
 
 def find_ipv6(text: str) -> Iterator[Span]:
-    """IPv6 addresses with their zone, also with a dotted quad at their end; a time of day is none."""
+    """IPv6 addresses with their zone, also with a dotted quad at their end; a time of day is none.
+
+    A letter may stand before those that begin as global or local addresses do (`x2003::1`), not before others (`a::b`).
+    """
     return (found.span() for found in _V6.finditer(text)) if text.count(":") > 1 else iter(())
 
 
@@ -123,7 +128,7 @@ _MAIL_HOST = re.compile(
 _NOT_LOCAL = frozenset('/\\@,<>()[]";{} \t\r\n')
 _ASSET = "js|mjs|ts|css|map|json|wasm|png|jpe?g|gif|webp|avif|svg|ico|html?|mp4|webm|woff2?|ttf"
 _NO_MAIL_HOST = re.compile(
-    rf"(?:[^.]+|[0-9.]+x\.[0-9A-Za-z.]+|[0-9]+\.[0-9]+[.-].*|[0-9]+\.[a-z]+)\.(?:{_ASSET})", re.IGNORECASE
+    rf"(?:[^.]+|[0-9.]+x(?:\.[0-9A-Za-z.]+)?|[0-9]+\.[0-9]+[.-].*|[0-9]+\.[a-z]+)\.(?:{_ASSET})", re.IGNORECASE
 )
 
 
@@ -152,11 +157,12 @@ def _local_start(text: str, at: int, floor: int) -> int:
 
 # --- identifiers ----------------------------------------------------------------------------------------------------
 
-_UUID = re.compile(
-    r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}([-_])[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
-)
+_UUID = re.compile(r"[0-9A-Fa-f]{8}([-_])[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{12}")
 _PART = r"[0-9A-Za-z_-]"
-_JWT = re.compile(rf"(?<![0-9A-Za-z])ey[JA]{_PART}{{8,}}+(?:(?:\.{_PART}*+){{4}}|(?:\.{_PART}*+){{2}})")
+_JWT = re.compile(  # the base64url of `{"`, `{ "`, a brace and a new line; after a letter only the usual first keys
+    r"(?:(?<![0-9A-Za-z])(?:ey[JA]|ew(?:o[gJi]|0K))|eyJ(?:hbGci|0eXAi|raWQi|lbmMi|jdHki|4NX))"
+    rf"{_PART}{{6,}}+(?:(?:\.{_PART}*+){{4}}|(?:\.{_PART}*+){{2}}|\.ey[JA]{_PART}*+)"
+)
 _RUN = re.compile(r"[0-9A-Za-z]{20,}")
 _HEX_RUN = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{20,}")
 _BASE64 = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_+-")
@@ -216,7 +222,8 @@ _IBAN_LENGTHS = {
         "YE30"
     )
 }
-_IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2}(?:[ +._-]?[0-9A-Za-z]){11,30}")
+_IBAN_START = re.compile(r"(?<![0-9])[A-Za-z]{2}[0-9]{2}")
+_IBAN = re.compile(r"[A-Za-z]{2}[0-9]{2}(?:[ +._-]?[0-9A-Za-z]){11,30}")
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:tel:)?\+|tel:0?0?|00(?=[1-9][0-9]*[ .()-]))[1-9](?:[ .()-]{0,2}[0-9]){6,14}(?![0-9A-Za-z])",
     re.IGNORECASE,
@@ -225,14 +232,17 @@ _PHONE = re.compile(
 
 def find_ibans(text: str) -> Iterator[Span]:
     """IBANs of a known country's length whose checksum holds (ISO 13616), in any case, also in groups."""
-    for found in _IBAN.finditer(text):
-        wanted = _IBAN_LENGTHS.get(found[0][:2].upper(), 0)
+    for begin in _IBAN_START.finditer(text):
+        wanted = _IBAN_LENGTHS.get(begin[0][:2].upper(), 0)
+        found = _IBAN.match(text, begin.start()) if wanted else None
+        if found is None:
+            continue
         at, letters = found.start(), ""
         while at < found.end() and len(letters) < wanted:
             letters += text[at] if text[at].isalnum() else ""
             at += 1
         bounded = at == len(text) or not (text[at].isascii() and text[at].isalnum())
-        if wanted and len(letters) == wanted and bounded and _checksum_holds(letters):
+        if len(letters) == wanted and bounded and _checksum_holds(letters):
             yield found.start(), at
 
 

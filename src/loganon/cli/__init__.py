@@ -10,11 +10,11 @@ import click
 from loganon import __version__
 from loganon.cli.hardening import harden
 from loganon.cli.messages import internal_error, usage_error
-from loganon.errors import LoganonError
 
 _COMMANDS = {
     "preview": "what loganon would make of a log; nothing is written",
     "run": "ingest logs, seal, apply retention",
+    "filter": "log lines in, anonymised lines out, in the same format",
     "retain": "apply retention only",
 }
 
@@ -56,9 +56,6 @@ def main() -> None:
         code = usage_error(error)
     except click.exceptions.Abort:
         code = 130
-    except LoganonError as error:
-        click.echo(f"loganon: {error}", err=True)
-        code = error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
         code = 141

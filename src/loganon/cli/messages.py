@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -44,12 +46,27 @@ class Messages:
             click.echo(f"loganon: {line}", err=True)
 
 
+def reported(function: Callable[..., int]) -> Callable[..., int]:
+    """The command's function, its LoganonErrors said in the form that its `messages` asks for; the exit code."""
+
+    @wraps(function)
+    def command(*args: Any, **options: Any) -> int:
+        try:
+            return function(*args, **options)
+        except LoganonError as error:
+            Messages(options.get("messages", "text"), quiet=False).error(error)
+            return error.exit_code
+
+    return command
+
+
 def usage_error(error: click.ClickException) -> int:
     """Say what was wrong with the arguments, and where help is; the exit code."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "loganon"
     text = error.format_message().rstrip(".")
-    click.echo(f"loganon: {text}. Try '{command} --help'.", err=True)
+    text += "" if text.endswith(("?", "!")) else "."
+    click.echo(f"loganon: {text} Try '{command} --help'.", err=True)
     return error.exit_code
 
 

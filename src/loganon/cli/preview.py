@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from loganon.cli.messages import reported
 from loganon.cli.options import ZONE, option
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ _WIDTH = 132  # of what is not a terminal
     help="A proxy whose forwarded addresses are believed; repeatable.",
 )
 @option("preview", "--json", "as_json", is_flag=True, help="Print one JSON object.")
+@reported
 def command(
     log: str,
     policy: str,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loganon.cli.messages import Messages
+from loganon.cli.messages import Messages, reported
 from loganon.cli.options import DAY, DURATION, MOMENT, option
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The form of messages.",
 )
+@reported
 def command(
     store: str,
     dry_run: bool,

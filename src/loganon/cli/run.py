@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from loganon.cli.messages import Messages
+from loganon.cli.messages import Messages, reported
 from loganon.cli.options import DAY, DURATION, MOMENT, ZONE, default_key_file, option
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The form of messages.",
 )
+@reported
 def command(
     logs: tuple[str, ...],
     store: str,

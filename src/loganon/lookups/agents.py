@@ -99,6 +99,9 @@ class Agents:
 def _resolve(agent: str) -> Answer:
     if agent.strip() in {"", "-"}:
         return UNKNOWN
+    own = _own(agent)
+    if own is not None:
+        return own
     found = _resolver()(agent, Domain.USER_AGENT).user_agent
     named = load_families().get(found.family.strip().casefold()) if found else None
     if found is None or named is None:
@@ -108,6 +111,15 @@ def _resolve(agent: str) -> Answer:
         return _program(agent) or OTHER_BOT
     major = found.major or ""
     return name, major if _MAJOR.fullmatch(major) else ""
+
+
+def _own(agent: str) -> Answer | None:
+    """The answer for an agent that says no more than one, as `loganon filter` writes it (`Mobile Safari/17`)."""
+    family, slash, major = agent.rpartition("/")
+    if not (slash and _MAJOR.fullmatch(major)):
+        family, major = agent, ""
+    name, _ = load_families().get(family.casefold(), ("", "browser"))
+    return (name, major) if name and name == family else None
 
 
 def _program(agent: str) -> Answer | None:

@@ -13,7 +13,7 @@ from loganon.parse.lines import Lines, split_lines
 SAMPLE_LINES = 1000
 SHARE = 0.95
 
-_ERROR_LOGS = {
+ERROR_LOGS = {
     "nginx": re.compile(
         rb"[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} "
         rb"\[(?:debug|info|notice|warn|error|crit|alert|emerg)\] [0-9]+#[0-9]+: "
@@ -23,6 +23,7 @@ _ERROR_LOGS = {
         rb"\[(?:[a-z0-9_-]*:)?(?:trace[1-8]|debug|info|notice|warn|error|crit|alert|emerg)\] "
     ),
 }
+"""How a line of each server's error log begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _specificity(fmt: Format) -> int:
 
 def _error_log(lines: Sequence[bytes]) -> str | None:
     """The server whose error log the lines are: the first, or at least half of them."""
-    for server, pattern in _ERROR_LOGS.items():
+    for server, pattern in ERROR_LOGS.items():
         if lines and (pattern.match(lines[0]) or sum(1 for line in lines if pattern.match(line)) * 2 >= len(lines)):
             return server
     return None

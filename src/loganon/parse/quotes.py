@@ -72,17 +72,21 @@ class Quotes:
         if len(marked) > _MOST_MARKED:
             return None
         kept = _outside(text, marked)
+        left = dict(_numbered(text, marked))
         table = self._cut(kept)
-        if table is not None:
-            left = dict(_numbered(text, marked))
-        else:  # a line has another number of quotes: such lines are left, too
-            every = list(enumerate(full_lines(text)))
-            left = {number: line for number, line in every if not self._is_plain(line)}
-            kept = b"".join([line + b"\n" for _, line in every if self._is_plain(line)])
+        if table is None:
+            kept = self._leave_uneven(kept, left)
             table = self._cut(kept)
-            if table is None:
-                return None
-        return self._judged(table, left, kept)
+        return None if table is None else self._judged(table, left, kept)
+
+    def _leave_uneven(self, kept: bytes, left: dict[int, bytes]) -> bytes:
+        """`kept` without the lines that have another number of quotes than the format: they go to `left`."""
+        quotes = len(self._names) - 1
+        lines = full_lines(kept)
+        uneven = [row for row, line in enumerate(lines) if line.count(b'"') != quotes]
+        numbers = _without(_count_up(len(left) + len(lines)), list(left)).take(pa.array(uneven, NUMBER)).to_pylist()
+        left.update(zip(numbers, (lines[row] for row in uneven), strict=True))
+        return b"\n".join([line for line in lines if line.count(b'"') == quotes]) + b"\n"
 
     def _judged(self, table: pa.Table, left: dict[int, bytes], kept: bytes) -> Quick:
         """The rows of `table`, which is `kept` cut, that are of the format; the others go to `left`."""
@@ -97,10 +101,6 @@ class Quotes:
             columns = {name: _shortened(column.filter(good)) for name, column in columns.items()}
             numbers = numbers.filter(good)
         return Quick(Rows(numbers, columns), sorted(left.items()), lines)
-
-    def _is_plain(self, line: bytes) -> bool:
-        """The line has no mark, and as many quotes as the format."""
-        return line.count(b'"') == len(self._names) - 1 and not any(mark in line for mark in _MARKS)
 
     def _cut(self, text: bytes) -> pa.Table | None:
         """The lines as rows; None where one has not as many quotes as the format, or there is none.

@@ -65,7 +65,7 @@ class Log:
         self._start = 0
         self._before = b""
         self._cutter = Cutter(0, b"")
-        self._read, self._inflater = self._open()
+        self._read, self._inflater, self._file = self._open()
 
     @property
     def tail(self) -> bytes:
@@ -77,9 +77,14 @@ class Log:
         """How many bytes came after the last chunk: no whole line."""
         return self._cutter.pending
 
+    @property
+    def position(self) -> int:
+        """Bytes of the file itself that were read, of its `size`."""
+        return self._file.offset
+
     def beginning(self, limit: int = BEGINNING_BYTES) -> bytes:
         """The first `limit` bytes of the content, or all of a shorter one."""
-        read, inflater = self._open()
+        read, inflater, _ = self._open()
         found = bytearray()
         while len(found) < limit and (block := read(limit - len(found))):
             found += block
@@ -89,13 +94,13 @@ class Log:
 
     def seek(self, done: int) -> bytes | None:
         """The at most 256 bytes before offset `done`, where `chunks` then begins; None: the content ends before it."""
-        self._read, self._inflater = self._open()
+        self._read, self._inflater, self._file = self._open()
         if self.compression is None:
             if done > self.size:
                 return None
             start = max(0, done - TAIL_BYTES)
             before = self._raw(start, done - start)
-            self._read = _Plain(self, done)
+            self._read = self._file = _Plain(self, done)
         else:
             before, found, rest = b"", 0, b""
             while found < done:
@@ -130,7 +135,7 @@ class Log:
 
     def blocks(self) -> Iterator[bytes]:
         """The content from its beginning, in blocks; apart from what `chunks` reads."""
-        read, _ = self._open()
+        read, _, _ = self._open()
         while block := read(_INFLATE_BYTES):
             yield block
 
@@ -161,16 +166,16 @@ class Log:
     ) -> None:
         self.close()
 
-    def _open(self) -> tuple[Read, Inflater | None]:
+    def _open(self) -> tuple[Read, Inflater | None, _Plain]:
         """A reader of the content from its beginning."""
         raw = _Plain(self, 0)
         if self.compression is None:
-            return raw, None
+            return raw, None, raw
         try:
             inflater = Inflater(self.compression, raw)
         except ConfigurationError as error:
             raise MissingInputError(error.what, where=str(self.path), fix=error.fix) from None
-        return inflater.read, inflater
+        return inflater.read, inflater, raw
 
     def _block(self, size: int) -> bytes:
         """The next `size` bytes of the content; fewer only at its end."""
@@ -198,11 +203,11 @@ class _Plain:
 
     def __init__(self, log: Log, offset: int) -> None:
         self._log = log
-        self._offset = offset
+        self.offset = offset
 
     def __call__(self, limit: int) -> bytes:
-        block = self._log._raw(self._offset, max(0, min(limit, self._log.size - self._offset)))
-        self._offset += len(block)
+        block = self._log._raw(self.offset, max(0, min(limit, self._log.size - self.offset)))
+        self.offset += len(block)
         return block
 
 

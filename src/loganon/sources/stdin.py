@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Protocol, Self
 
 from loganon.chunks import Chunk
 from loganon.errors import InputOutputError
@@ -13,10 +13,18 @@ from loganon.sources.files import BEGINNING_BYTES, CHUNK_BYTES
 from loganon.sources.inflate import MAGIC_BYTES, Inflater, compression
 
 
+class Readable(Protocol):
+    """What a stream is read from."""
+
+    def read(self, limit: int, /) -> bytes:
+        """At most `limit` bytes; none at the end."""
+        ...
+
+
 class Stream:
     """The interface of `files.Log` over a stream: it cannot be read again, so its unterminated end is a line."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Readable) -> None:
         self.damaged: int | None = None
         self._stream = stream
         self._cutter = Cutter(0, b"")
@@ -43,6 +51,11 @@ class Stream:
     def pending(self) -> int:
         """How many bytes came after the last chunk: no whole line."""
         return self._cutter.pending
+
+    @property
+    def position(self) -> int:
+        """Bytes of the content that were read."""
+        return self._cutter.seen
 
     def beginning(self, limit: int = BEGINNING_BYTES) -> bytes:
         """The first `limit` bytes of the content, or all of a shorter one; `chunks` gives them again."""

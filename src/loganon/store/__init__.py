@@ -6,6 +6,7 @@ from loganon.store.cells import CellInfo, Partition
 from loganon.store.files import Files
 from loganon.store.folds import Limits
 from loganon.store.held import Committed, ConflictError, Held
+from loganon.store.layout import check_writer
 from loganon.store.local import LocalStore
 from loganon.store.manifest import PolicyStamp
 from loganon.store.records import Record
@@ -29,5 +30,6 @@ __all__ = [
     "PolicyStamp",
     "Record",
     "SourceBatch",
+    "check_writer",
     "plan_retention",
 ]

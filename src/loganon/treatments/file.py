@@ -5,7 +5,8 @@ characters long, are looked at one by one. Decisions where the rules leave room:
 
 - `*` (of `OPTIONS *`) and an authority (`host:443`) are no paths: `{invalid}`. A relative path (`page.html`) is none in
   a request line either, but is kept in a path column: CloudFront logs have such.
-- A raw control or format character gives `{invalid}`; its percent-encoded form is kept as sent.
+- A raw control or format character gives `{invalid}`, and so does a percent-encoded CR or LF (a second line smuggled
+  in); other percent-encoded ones are kept as sent.
 - A path over the length keeps its whole segments, without the slash after the last.
 - Of routes the first that matches is stored, as it is written in the policy (`/user/:id`): `*` stands for any rest,
   `:name` for one segment, and a slash at the end makes no difference.
@@ -28,6 +29,7 @@ OTHER = "other"
 _METHOD = "^[A-Za-z][A-Za-z0-9_-]{0,31} +"
 _CONNECT = "^(?i:connect) "
 _CONTROL = r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]"
+_NEW_LINE = "%(?:25)*0[aAdD]"
 _QUERY = r"(?s)(?:[?#;]|%(?:25)*(?:3[fFbB]|23)).*$"
 _AUTHORITY = r"^[A-Za-z][A-Za-z0-9+.-]{0,31}://[^/\\]*"
 _RELATIVE = r"^[0-9A-Za-z._~{-][^:@\\]*$"
@@ -83,7 +85,7 @@ def _cut_exactly(target: str) -> str | None:
 
 def _paths(targets: pl.Series, *, relative: bool) -> pl.Series:
     """The paths of targets in origin or absolute form; null for anything else."""
-    targets = _only(targets, ~targets.str.contains(_CONTROL))
+    targets = _only(targets, ~(targets.str.contains(_CONTROL) | targets.str.contains(_NEW_LINE)))
     odd = (~targets.str.starts_with("/")).fill_null(value=False)
     if not odd.any():
         return targets

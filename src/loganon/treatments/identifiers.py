@@ -37,7 +37,7 @@ _NO_USERS = frozenset(  # pages and folders that applications keep beside their 
     )
 )
 _PACKAGES = frozenset({"npm", "node_modules", "unpkg", "esm"})  # `@scope` there names a publisher of software
-_ID_DIGITS = 6
+_NUMBER = re.compile(r"\s*[0-9]{6,}\s*")
 _SEGMENT = re.compile(r"[^/\\]+")
 _STEM = re.compile(
     r"(.+?)((?:\.(?:html?|php|json|xml|aspx?|jsp|png|jpe?g|gif|svg|webp|pdf|txt|csv|rss|atom))*)", re.IGNORECASE
@@ -57,28 +57,45 @@ _FILE_TYPES = frozenset(
     )
 )
 _TOP_LABEL = re.compile(r"[A-Za-z]{2,}|xn--[0-9A-Za-z-]+")
-_QUAD_LABEL = re.compile(r"([0-9]{1,3})([-_])([0-9]{1,3})\2([0-9]{1,3})\2([0-9]{1,3})(?![0-9])")
+_QUAD_LABEL = re.compile(
+    r"(?<![0-9])(?=([0-9]{1,3})([-_x])([0-9]{1,3})\2([0-9]{1,3})\2([0-9]{1,3})(?![0-9]))", re.IGNORECASE
+)
 _PADDED_LABEL = re.compile(r"(?<![0-9])(?:[01][0-9]{2}|2[0-4][0-9]|25[0-5]){4}(?![0-9])")
 _HEX_LABEL = re.compile(r"(?:[A-Za-z]{1,6}-?)?(?:0[xX])?(?=[0-9A-Fa-f]*[0-9])[0-9A-Fa-f]{8}")
+_V6_DIGITS = re.compile(r"[A-Za-z]{1,6}-?[23][0-9A-Fa-f]{31}")
+_V6_GROUPS = re.compile(  # with `-` or `_`: five or more groups of four, all eight, or with a gap
+    r"(?<![0-9A-Za-z])[23][0-9A-Fa-f]{3}(?:([-_])[0-9A-Fa-f]{4}){4,}(?![0-9A-Za-z])"
+    r"|(?<![0-9A-Za-z])[23][0-9A-Fa-f]{3}(?:([-_])[0-9A-Fa-f]{1,4}){7}(?![0-9A-Za-z])"
+    r"|(?<![0-9A-Za-z])[23][0-9A-Fa-f]{3}(?:[-_][0-9A-Fa-f]{1,4}){0,5}([-_])\3(?:[0-9A-Fa-f]{1,4}[-_]?){0,6}(?![0-9A-Za-z])"
+)
+_DATED = re.compile(  # of the years only 2001 to 2003 begin an address that is in use
+    r"(?:19|20)[0-9]{2}[-_](?:0?[1-9]|1[0-2])[-_][0-9]{1,2}(?:--|__)|20(?!0[1-3])[0-9]{2}"
+)
 _REVERSE_V6 = re.compile(r"(?:[0-9A-Fa-f]\.){16}")
 _HEX_ADDRESS = re.compile(r"(?<![0-9A-Za-z])0[xX][0-9A-Fa-f]{7,8}(?![0-9A-Za-z])")
-_DASHED = re.compile(r"(?<![0-9A-Za-z])([0-9]{1,3})(-)([0-9]{1,3})-([0-9]{1,3})-([0-9]{1,3})(?![0-9A-Za-z])(?!-[0-9])")
+_DASHED = re.compile(
+    r"(?<![0-9A-Za-z])([0-9]{1,3})([-_])([0-9]{1,3})\2([0-9]{1,3})\2([0-9]{1,3})(?![0-9A-Za-z])(?!\2[0-9])"
+)
+_LAST_DAY = 31
+_BORDER = frozenset({"", "/", "\\"})
+_USERINFO = re.compile(r"//([^/\\:@]*:[^/\\@]*|(?<=://)[^/\\@]+)@")
 _NUMBER_BEFORE = re.compile(r"(?:\A|[^0-9A-Za-z])[0-9]+[-_]\Z")
 
 _SUSPECT = "|".join(
     (
-        "@|ey[JA]",
+        "@|ey[JA]|ew(?:o[gJi]|0K)",
         shapes.SUSPECT_IPV6,
         r"[0-9A-Fa-f]\.(?:0[xX])?[0-9A-Fa-f]{1,5}\.(?:0[xX])?[0-9A-Fa-f]{1,5}\.(?:0[xX])?[0-9A-Fa-f]",
-        "[0-9]-[0-9]{1,3}-[0-9]{1,3}-[0-9]|[0-9]_[0-9]{1,3}_[0-9]{1,3}_[0-9]",
+        "[0-9]-[0-9]{1,3}-[0-9]{1,3}-[0-9]|[0-9]_[0-9]{1,3}_[0-9]{1,3}_[0-9]|[0-9][xX][0-9]{1,3}[xX][0-9]{1,3}[xX][0-9]",
+        "[23][0-9A-Fa-f]{3}(?:[-_][0-9A-Fa-f]{1,4}){0,5}(?:--|__)|[23][0-9A-Fa-f]{3}(?:[-_][0-9A-Fa-f]{1,4}){4}",
         "0[xX][0-9A-Fa-f]{7}",
         r"(?:^|[^0-9A-Za-z_.-])(?:[A-Za-z]{1,6}-?)?(?:0[xX])?[0-9A-Fa-f]{8}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_.-]*[A-Za-z]",
         r"[0-9]{12}[^/]*\.",
         "[0-9A-Za-z]{20}",
         "[0-9A-Fa-f]{8}[-_][0-9A-Fa-f]{4}[-_]",
-        r"(?:^|[^0-9A-Za-z])[A-Za-z]{2}[0-9]{2}(?:[ +._-]?[0-9A-Za-z]){11}",
+        r"[A-Za-z]{2}[0-9]{2}(?:[ +._-]?[0-9A-Za-z]){11}",
         r"\+[1-9]|(?i:tel:)|(?:^|[^0-9A-Za-z])00[1-9][0-9]*[ .()-]",
-        r"(?:^|[/\\])[0-9]{6,}(?:[/\\]|$)",
+        r"(?:^|[/\\])\s*[0-9]{6,}\s*(?:[/\\]|$)",
         rf"(?i:(?:^|[/\\])(?:{'|'.join(sorted(_USER_SEGMENTS))})[/\\]+[^/\\{_SETTLED}])",
         rf"(?:^|[/\\])~[^/{_SETTLED}]",
     )
@@ -136,23 +153,26 @@ def _content(text: str) -> Iterator[tuple[str, Span]]:
 
 def _positions(text: str) -> Iterator[tuple[Span, str]]:
     """What only a segment's place tells: a number alone in it, the name after `/users/`, `~` or `@`."""
-    before = ""
+    parents: list[str] = []
     for segment in _SEGMENT.finditer(text):
         part, start = segment[0], segment.start()
+        before = parents[-1] if parents else ""
         stem = _STEM.fullmatch(part)
         end = start + len(stem[1]) if stem else segment.end()
         if _TEMPLATE.fullmatch(part):
             pass
-        elif part.isascii() and part.isdigit() and len(part) >= _ID_DIGITS:
-            if not _is_date(part):
+        elif _NUMBER.fullmatch(part):
+            if not _is_date(part.strip()):
                 yield segment.span(), "id"
         elif _HANDLE.match(part):
             if not (part[0] == "@" and before in _PACKAGES):
                 yield (start + 1, end), "user"
         elif before in _USER_SEGMENTS and text[start:end].lower() not in _NO_USERS:
             yield (start, end), "user"
-        if part != ".":
-            before = part.lower()
+        if part == "..":
+            del parents[-1:]
+        elif part != ".":
+            parents.append(part.lower())
 
 
 def _is_date(digits: str) -> bool:
@@ -181,8 +201,9 @@ def _spells_address(labels: list[str]) -> bool:
     host = ".".join(labels)
     return (
         any(_is_quad(found) for label in labels for found in _QUAD_LABEL.finditer(label))
+        or any(_V6_GROUPS.search(label) for label in labels)
         or any(_PADDED_LABEL.search(label) for label in labels)
-        or (len(labels) > 2 and _HEX_LABEL.fullmatch(labels[0]) is not None)
+        or (len(labels) > 2 and (_HEX_LABEL.fullmatch(labels[0]) or _V6_DIGITS.fullmatch(labels[0])) is not None)
         or any(True for _ in shapes.find_ipv4(host))
         or _REVERSE_V6.search(host) is not None
     )
@@ -193,24 +214,41 @@ def _is_quad(found: re.Match[str]) -> bool:
 
 
 def _spelled_addresses(text: str) -> Iterator[Span]:
-    """Addresses as one hexadecimal number, or as four with dashes: alone in a segment, or two of them of two digits."""
+    """Addresses as one hexadecimal number; as four numbers with dashes; as the groups of IPv6, alone in a segment.
+
+    Four numbers are one if they stand alone in a segment (with `_`: if two have two digits), or if two of them have two
+    digits and one is above 31: `12-10-24-13` within a name is rather a date.
+    """
     for found in _HEX_ADDRESS.finditer(text):
         yield found.span()
     for found in _DASHED.finditer(text):
-        alone = text[max(found.start() - 1, 0) : found.start()] in {"", "/", "\\"} and text[
-            found.end() : found.end() + 1
-        ] in {"", "/", "\\", "."}
-        plain = sum(len(found[group]) > 1 for group in (1, 3, 4, 5)) > 1
-        if (
-            _is_quad(found)
-            and (alone or plain)
-            and not _NUMBER_BEFORE.search(text[max(found.start() - 8, 0) : found.start()])
-        ):
+        numbers = [found[group] for group in (1, 3, 4, 5)]
+        long = sum(len(number) > 1 for number in numbers) > 1
+        if _is_alone(found):
+            told = long or found[2] == "-"
+        else:
+            told = long and found[2] == "-" and max(map(int, numbers)) > _LAST_DAY
+        if told and _is_quad(found) and not _NUMBER_BEFORE.search(text[max(found.start() - 8, 0) : found.start()]):
             yield found.span()
+    for found in _V6_GROUPS.finditer(text):
+        if _is_alone(found) and not _DATED.match(found[0]):
+            yield found.span()
+
+
+def _is_alone(found: re.Match[str]) -> bool:
+    """Whether a run is a segment, but for an extension."""
+    text, start, end = found.string, found.start(), found.end()
+    return text[max(start - 1, 0) : start] in _BORDER and text[end : end + 1] in {*_BORDER, "."}
+
+
+def _userinfo(text: str) -> Iterator[Span]:
+    """The name and the password of a URL within the path."""
+    return (found.span(1) for found in _USERINFO.finditer(text))
 
 
 _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("email", shapes.find_emails),
+    ("user", _userinfo),
     ("uuid", shapes.find_uuids),
     ("host", _hosts),
     ("ip", shapes.find_ipv6),

@@ -1,0 +1,160 @@
+"""`loganon filter`: log lines in, anonymised lines out, in the same format."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from loganon.cli.messages import Messages
+from loganon.cli.options import ZONE, option
+from loganon.errors import CannotWriteError
+
+if TYPE_CHECKING:
+    from loganon.filter import FilterSummary
+    from loganon.sources import Source
+
+_STDIN = "-"
+
+
+@click.command(name="filter")
+@click.argument("log", metavar="[LOG]", default=_STDIN)
+@option("filter", "--policy", default="imos", show_default=True, metavar="NAME|FILE", help="The policy to go by.")
+@option(
+    "filter",
+    "--format",
+    "format_name",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="The format of the log; auto: by the first lines.",
+)
+@option("filter", "--timezone", type=ZONE, help="The zone of times that are written without an offset.")
+@option(
+    "filter",
+    "--provider-db",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="An MMDB file that knows networks' providers; repeatable.",
+)
+@option(
+    "filter",
+    "--trusted-proxy",
+    multiple=True,
+    metavar="CIDR",
+    help="A proxy whose forwarded addresses are believed; repeatable.",
+)
+@option(
+    "filter",
+    "--error-log",
+    type=click.Choice(["apache", "nginx"]),
+    help="LOG is this server's error log: mask addresses, URLs, referrers, users; keep the rest of the message.",
+)
+@option("filter", "--strict", is_flag=True, help="Exit 1 if a line could not be read or a value had to be redacted.")
+@option("filter", "--json", "as_json", is_flag=True, help="Print the summary as one JSON object, on standard error.")
+@option("filter", "--quiet", is_flag=True, help="Print errors only.")
+@option(
+    "filter",
+    "--messages",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The form of messages.",
+)
+def command(
+    log: str,
+    policy: str,
+    format_name: str,
+    timezone: ZoneInfo | None,
+    provider_db: tuple[Path, ...],
+    trusted_proxy: tuple[str, ...],
+    error_log: str | None,
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
+    messages: str,
+) -> int:
+    """Write the lines of LOG to standard output, in their format, with only what the policy permits.
+
+    LOG is a file, plain or compressed, or - for standard input (the default). The client becomes its provider's domain,
+    the file is treated and stands in a request `GET /file HTTP/1.0`, the time is cut to the policy's precision and
+    written in UTC, the agent becomes `Chrome/120`, the status 200 (success) or 400; all else is `-` or 0. The policy's
+    `minimum` and `keep_for` do not apply: a filter sees neither the day's other lines nor what becomes of its output.
+
+    Lines that do not parse are counted and not written; the counts go to standard error. What has come is written
+    whenever the input pauses, so that it serves as Apache's piped log:
+
+        CustomLog "|$loganon filter --format combined >>/var/log/anonymous.log" combined
+    """
+    from loganon.filter import filter_access, filter_errors  # noqa: PLC0415 - start-up: not imported for --help
+    from loganon.formats import named_format  # noqa: PLC0415 - start-up, as above
+    from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
+    from loganon.policy import load_policy  # noqa: PLC0415 - start-up, as above
+
+    if error_log is not None:
+        with _opened(log) as source:
+            summary = filter_errors(log, source, _write, server=error_log)
+    else:
+        given, fmt, lookups = load_policy(policy), named_format(format_name), open_lookups(provider_db, trusted_proxy)
+        with _opened(log) as source:
+            summary = filter_access(log, source, _write, policy=given, lookups=lookups, fmt=fmt, timezone=timezone)
+    say = Messages(messages, quiet=quiet)
+    if as_json:
+        click.echo(json.dumps(summary.as_dict()), err=True)
+    else:
+        say.note(_told(summary))
+    say.errors(summary.errors)
+    return summary.exit_code(strict=strict)
+
+
+@contextmanager
+def _opened(log: str) -> Iterator[Source]:
+    """The log; of standard input what has come, as soon as it has. SIGTERM ends it behind what is already there."""
+    from loganon.sources.files import open_log  # noqa: PLC0415 - start-up: not imported for --help
+    from loganon.sources.inflate import MAGIC_BYTES  # noqa: PLC0415 - start-up, as above
+    from loganon.sources.prompt import Prompt  # noqa: PLC0415 - start-up, as above
+    from loganon.sources.stdin import Stream  # noqa: PLC0415 - start-up, as above
+
+    if log != _STDIN:
+        with open_log(log) as source:
+            yield source
+        return
+    prompt = Prompt(sys.stdin.fileno(), whole=MAGIC_BYTES)
+    before = signal.signal(signal.SIGTERM, lambda *_: prompt.stop())
+    try:
+        yield Stream(prompt)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _write(text: bytes) -> None:
+    """Write to standard output at once, past Python's buffer: a pipe that broke leaves nothing behind to be flushed."""
+    descriptor = sys.stdout.fileno()
+    rest = memoryview(text)
+    while rest:
+        try:
+            rest = rest[os.write(descriptor, rest) :]
+        except BlockingIOError:  # others have made it non-blocking
+            select.select([], [descriptor], [])
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            what = f"standard output cannot be written: {error.strerror}"
+            raise CannotWriteError(what, fix="Make room, or send it elsewhere") from None
+
+
+def _told(summary: FilterSummary) -> str:
+    rejected = {reason: count for reason, count in summary.as_dict()["rejected"].items() if count}
+    parts = [f"{summary.lines_read:,} lines", f"{summary.written:,} written"]
+    parts += [f"{count:,} {reason.replace('_', ' ')}, not written" for reason, count in rejected.items()]
+    parts += [f"{summary.redacted:,} redacted"] if summary.redacted else []
+    return f"{summary.log} ({summary.format or 'no format found'}): {', '.join(parts)}"

@@ -1,0 +1,168 @@
+"""Log lines in, anonymised lines out, in the same format: the loop over one log, which keeps nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any, TypeAlias
+
+from loganon.chunks import Chunk, Window
+from loganon.errorlog import ErrorLog
+from loganon.errors import LoganonError, UnreadableDataError
+from loganon.formats import Format, load_formats
+from loganon.lookups import Lookups
+from loganon.parse import ParseState
+from loganon.parse.detect import SAMPLE_LINES, detect, sample_lines
+from loganon.pipeline import REASONS, build
+from loganon.policy import Policy
+from loganon.reading import unknown_format
+from loganon.render import Written, make_writer
+from loganon.sources import Source
+
+_HELD_BYTES = 4 << 20  # of a beginning that no format fits yet
+_UNREAD = ("malformed", "binary", "too_long", "partial")
+
+Step: TypeAlias = Callable[[Chunk], Written]
+
+
+@dataclass(slots=True)
+class FilterSummary:
+    """What became of a log's lines: `lines_read` = `written` + the sum of `rejected`."""
+
+    log: str
+    policy: str | None
+    format: str | None = None
+    lines_read: int = 0
+    written: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    redacted: int = 0
+    errors: list[LoganonError] = field(default_factory=list)
+
+    def add(self, part: Written) -> None:
+        """Count what a chunk gave."""
+        self.lines_read += part.lines
+        self.written += part.written
+        self.rejected.update(part.rejected)
+        self.redacted += part.redacted
+
+    def exit_code(self, *, strict: bool) -> int:
+        """That of the first error; 1 with `strict` where a line could not be read or a value was redacted; 0."""
+        if self.errors:
+            return self.errors[0].exit_code
+        return int(strict and (self.redacted > 0 or any(self.rejected[reason] for reason in _UNREAD)))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        return {
+            "log": self.log,
+            "policy": self.policy,
+            "format": self.format,
+            "lines_read": self.lines_read,
+            "written": self.written,
+            "rejected": {reason: self.rejected[reason] for reason in REASONS},
+            "redacted": self.redacted,
+        }
+
+
+class Access:
+    """The step of an access log: each line's permitted values, written in its format again. `state` as a parser's."""
+
+    def __init__(self, policy: Policy, fmt: Format, lookups: Lookups, timezone: tzinfo | None) -> None:
+        self._pipeline = build(policy, fmt, lookups, counted=False, coded=True, timezone=timezone)
+        self._write = make_writer(fmt, self._pipeline.kept)
+        self._state: ParseState = ()
+
+    def __call__(self, chunk: Chunk) -> Written:
+        """The chunk's lines."""
+        result = self._pipeline(chunk, Window(None, None), self._state)
+        self._state = result.state
+        text = self._write(result.table)
+        return Written(text, result.lines, result.counted, result.rejected, result.redacted)
+
+
+def filter_access(
+    log: str,
+    source: Source,
+    write: Callable[[bytes], None],
+    *,
+    policy: Policy,
+    lookups: Lookups,
+    fmt: Format | None,
+    timezone: tzinfo | None = None,
+) -> FilterSummary:
+    """Write the lines of an access log again with the policy's values only; `fmt` None: find out by the first lines.
+
+    Lines are held back only until their format is known: at most 1,000, or 4 MiB.
+    """
+    summary = FilterSummary(log, policy.name)
+
+    def begin(held: Chunk) -> Step | None:
+        found = fmt or _found(log, held)
+        summary.format = found.name if found else None
+        return Access(policy, found, lookups, timezone) if found else None
+
+    return _filtered(source, write, begin, summary, given=fmt is not None)
+
+
+def filter_errors(log: str, source: Source, write: Callable[[bytes], None], *, server: str) -> FilterSummary:
+    """Write the lines of an error log of `server` ("apache", "nginx") again, with what tells of a person masked."""
+    summary = FilterSummary(log, None, f"{server} error log")
+    return _filtered(source, write, lambda _: ErrorLog(server), summary, given=True)
+
+
+def _filtered(
+    source: Source,
+    write: Callable[[bytes], None],
+    begin: Callable[[Chunk], Step | None],
+    summary: FilterSummary,
+    *,
+    given: bool,
+) -> FilterSummary:
+    """`begin` gives the step for a log that begins so, or None: more of it must be seen."""
+    step: Step | None = None
+    held: Chunk | None = None
+    try:
+        for chunk in source.chunks(final=True):
+            whole = _joined(held, chunk)
+            held = None
+            step = step or begin(whole)
+            if step is None:
+                held = whole
+                continue
+            part = step(whole)
+            summary.add(part)
+            if part.text:
+                write(part.text)
+        if held is not None:
+            raise _unknown(summary.log, held)
+        if source.damaged is not None:
+            what = f"damaged from offset {source.damaged} on"
+            raise UnreadableDataError(what, where=summary.log, fix="The lines before that were written")
+        if given and summary.lines_read and not summary.written:
+            what = f"no line of the format {summary.format}; nothing was written"
+            raise UnreadableDataError(what, where=summary.log, fix="Give the log's own format")
+    except LoganonError as error:
+        summary.errors.append(error)
+    return summary
+
+
+def _found(log: str, held: Chunk) -> Format | None:
+    """The format of a log that begins so; None: more of it must be seen. UnreadableDataError (65) if no use."""
+    sample = sample_lines(held.data, complete=True)
+    found = detect(sample, load_formats().values())
+    if found.error_log:
+        what = f"an error log ({found.error_log}): it holds messages, not accesses"
+        raise UnreadableDataError(what, where=log, fix=f"Use --error-log {found.error_log.lower()}")
+    if found.format is None and (len(sample) >= SAMPLE_LINES or len(held.data) >= _HELD_BYTES):
+        raise unknown_format(log, found)
+    return found.format
+
+
+def _unknown(log: str, held: Chunk) -> UnreadableDataError:
+    return unknown_format(log, detect(sample_lines(held.data, complete=True), load_formats().values()))
+
+
+def _joined(held: Chunk | None, chunk: Chunk) -> Chunk:
+    return chunk if held is None else Chunk(held.data + chunk.data, held.start, chunk.end)

@@ -1,0 +1,74 @@
+"""A descriptor read as soon as something comes, so that what was written to a pipe need not wait for more of it."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+
+_BLOCK = 1 << 20
+_AHEAD = 16 << 20  # bytes read before they are asked for
+_PAUSE = 0.2  # seconds without input after which a stopped reader takes it that there is no more
+
+
+class Prompt:
+    """`read(limit)` gives what has come, at most `limit` bytes, and waits only while there is nothing; b"" at the end.
+
+    A thread reads ahead meanwhile: what comes while a piece is worked on is one piece afterwards, so that a fast writer
+    is read in large pieces and a slow one without delay. The first `whole` bytes come in one piece.
+    """
+
+    def __init__(self, descriptor: int, *, whole: int = 0) -> None:
+        self._descriptor = descriptor
+        self._whole = whole
+        self._buffer = bytearray()
+        self._ended = False
+        self._error: OSError | None = None
+        self._changed = threading.Condition()
+        self._wake, self._waker = os.pipe()
+        self._thread = threading.Thread(target=self._fill, name="reader", daemon=True)
+        self._thread.start()
+
+    def read(self, limit: int) -> bytes:
+        """What has come; OSError where the descriptor cannot be read."""
+        with self._changed:
+            least, self._whole = max(1, min(limit, self._whole)), 0
+            self._changed.wait_for(lambda: len(self._buffer) >= least or self._ended)
+            data = bytes(memoryview(self._buffer)[:limit])
+            del self._buffer[:limit]
+            self._changed.notify_all()
+            if not data and self._error is not None:
+                raise self._error
+            return data
+
+    def stop(self) -> None:
+        """Take what is already there as all that comes; may be called from a signal handler."""
+        os.write(self._waker, b".")
+
+    def _fill(self) -> None:
+        while block := self._next():
+            with self._changed:
+                self._buffer += block
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: len(self._buffer) < _AHEAD)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _next(self) -> bytes:
+        """The next block; b"" at the end, on an error, and after `stop` at the first pause."""
+        stopped = False
+        while True:
+            watched = [self._descriptor] if stopped else [self._descriptor, self._wake]
+            try:
+                ready, _, _ = select.select(watched, [], [], _PAUSE if stopped else None)
+                stopped = stopped or self._wake in ready
+                if self._descriptor in ready:
+                    return os.read(self._descriptor, _BLOCK)
+            except BlockingIOError:  # a descriptor that others have made non-blocking
+                continue
+            except OSError as error:
+                self._error = error
+                return b""
+            if stopped and not ready:
+                return b""

@@ -1,0 +1,417 @@
+"""What is wrong is said in one line, `loganon: WHAT. WHERE. WHAT TO DO.`, with its exit code; nothing else happens.
+
+The JSON object is there with 1, 65, 66, 73 and 74; with 2, 75 and 78 nothing is on standard output.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.cli import SAMPLE_NOW, SAMPLES, Command, Done, without_override
+from support.runs import KEY, NOW, days, ingest, lines
+from support.store_cases import snapshot
+
+GOOD = SAMPLES / "hosts.access.log"
+DATABASE = SAMPLES / "providers.mmdb"  # without one, a note on unknown domains would stand on standard error
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0\0\0\x01\0\x08\x06\0\0\0\\r\xa8f" + bytes(range(256)) * 20
+NGINX_ERROR = (
+    b"2026/11/20 10:11:12 [error] 1234#1234: *5 open() "
+    b'"/srv/x" failed (2: No such file or directory), client: 91.44.26.11, server: _, request: "GET /x HTTP/1.1"\n'
+)
+APACHE_ERROR = (
+    b"[Fri Nov 20 10:11:12.123456 2026] [authz_core:error] [pid 1234:tid 5678] "
+    b"[client 91.44.26.11:52100] AH01630: client denied by server configuration: /srv/x\n"
+)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+def run(command: Command, *words: object, **settings: object) -> Done:
+    """`run` at the time of the sample logs, into `store`, with the JSON object."""
+    words = ("--store", "store", "--now", SAMPLE_NOW, "--provider-db", DATABASE, "--json", *words)
+    return command("run", *words, **settings)
+
+
+def refused(done: Done, code: int, *parts: str) -> None:
+    """One message, with these parts; nothing on standard output."""
+    assert (done.code, done.out) == (code, ""), done
+    done.message(*parts)
+
+
+def nothing_of(data: bytes, done: Done) -> None:
+    """No word of a log is in a message, but for what is every log's."""
+    for word in re.findall(rb"[0-9A-Za-z_./:-]{6,}", data):
+        assert word.decode() not in done.err, word
+
+
+# --- logs ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_log(command: Command, tmp_path: Path) -> None:
+    """Empty is no error, since a log is empty after its rotation: `skipped`, 0; alone and beside others."""
+    (tmp_path / "empty.log").write_bytes(b"")
+    both = run(command, "empty.log", GOOD)
+    assert (both.code, both.err, both.json["counted"]) == (0, "", 900)
+    assert both.json["skipped"] == [{"log": "empty.log", "reason": "empty"}]
+    alone = run(command, "empty.log")
+    assert alone.json["skipped"] == [{"log": "empty.log", "reason": "empty"}]
+    assert (alone.json["lines_read"], alone.json["sources"]) == (0, [])
+    assert (alone.code, alone.err) == (0, "")
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_missing_log(command: Command, tmp_path: Path, beside: bool) -> None:
+    """66, with its path as given; a log beside it is counted."""
+    done = run(command, "logs/missing.log", *([GOOD] if beside else []))
+    assert done.code == 66
+    done.message("no such log", " logs/missing.log.", "Check the path")
+    assert done.json["skipped"] == [{"log": "logs/missing.log", "reason": "missing"}]
+    assert done.json["counted"] == (900 if beside else 0)
+
+
+def test_a_directory_as_log(command: Command, tmp_path: Path) -> None:
+    """66: not a regular file."""
+    (tmp_path / "logs").mkdir()
+    done = run(command, "logs")
+    assert done.code == 66
+    done.message("not a regular file", " logs.", "Give the log file itself")
+    assert done.json["skipped"] == [{"log": "logs", "reason": "missing"}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
+def test_an_unreadable_log(command: Command, tmp_path: Path) -> None:
+    """66, with the reason of the system."""
+    (tmp_path / "secret.log").write_bytes(b"x\n")
+    (tmp_path / "secret.log").chmod(0)
+    done = run(command, "secret.log", preexec_fn=without_override)
+    assert done.code == 66
+    done.message("Permission denied", " secret.log.", "Check its permissions")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("picture.log", PNG, "no_format"),
+        ("binary.log", bytes(range(256)) * 400, "no_format"),
+        ("noise.log", b"nxthxng of any kxnd, jane.doe@example.org\n" * 50, "no_format"),
+        ("long.log", b"x" * (3 << 20), "no_format"),
+        ("nginx.error.log", NGINX_ERROR * 20, "error_log"),
+        ("apache.error.log", APACHE_ERROR * 20, "error_log"),
+    ],
+)
+def test_no_access_log(command: Command, tmp_path: Path, name: str, data: bytes, reason: str) -> None:
+    """A picture, a binary file, noise, an endless line, an error log: 65, the reason told, nothing of it repeated, and
+    nothing of it stored."""
+    (tmp_path / name).write_bytes(data)
+    done = run(command, name)
+    assert done.code == 65
+    wanted = {"no_format": "no known format fits any line", "error_log": "an error log"}[reason]
+    done.message(wanted, f" {name}")
+    nothing_of(data, done)
+    assert done.json["skipped"] == [{"log": name, "reason": reason}]
+    assert (done.json["lines_read"], done.json["sources"]) == (0, [])
+    assert not list((tmp_path / "store" / "access").iterdir())
+    assert not list((tmp_path / "store" / "_loganon" / "sources").iterdir())
+
+
+def test_error_logs_in_a_list(command: Command, tmp_path: Path) -> None:
+    """Met beside an access log they are skipped, without an error."""
+    (tmp_path / "nginx.error.log").write_bytes(NGINX_ERROR)
+    (tmp_path / "apache.error.log").write_bytes(APACHE_ERROR)
+    done = run(command, "nginx.error.log", GOOD, "apache.error.log")
+    assert (done.code, done.err, done.json["counted"]) == (0, "", 900)
+    assert {each["reason"] for each in done.json["skipped"]} == {"error_log"}
+
+
+def test_the_wrong_format(command: Command) -> None:
+    """A format given that fits no line: 65, and nothing of the log is stored; with the right one it then counts."""
+    done = run(command, GOOD, "--format", "combined_vhost")
+    assert done.code == 65
+    done.message("combined_vhost", str(GOOD), "--format")
+    assert (done.json["lines_read"], done.json["sources"]) == (0, [])
+    assert run(command, GOOD, "--format", "common").json["counted"] == 900
+
+
+def test_an_unknown_format(command: Command) -> None:
+    """78, with the nearest name."""
+    refused(run(command, GOOD, "--format", "combind"), 78, '"combind"', 'Did you mean "combined"?')
+    assert not (command.folder / "store").exists()
+
+
+# --- options ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (("--stor", "x"), ("--stor", "--store")),
+        (("--polcy=imos",), ("--polcy", "--policy")),
+        (("--now", "yesterday"), ("--now", "2026-11-21T00:05:00Z")),
+        (("--now", "2026-13-01"), ("--now",)),
+        (("--lead", "5 days"), ("--lead", "60s")),
+        (("--wait", "1.5h"), ("--wait",)),
+        (("--accept-cutoff", "soon"), ("--accept-cutoff", "2026-11-21")),
+        (("--timezone", "Europe/Atlantis"), ("--timezone", "Europe/Berlin")),
+        (("--messages", "xml"), ("--messages", "text")),
+    ],
+)
+def test_a_bad_option(command: Command, words: tuple[str, ...], parts: tuple[str, ...]) -> None:
+    """2, one line with the option and what was expected, and where help is; no store is made."""
+    refused(run(command, GOOD, *words), 2, *parts, "Try 'loganon run --help'")
+    assert not (command.folder / "store").exists()
+
+
+def test_a_call_without_what_it_needs(command: Command) -> None:
+    """No log, no store, no such command: 2."""
+    refused(command("run", "--store", "store"), 2, "LOG", "--help")
+    refused(command("run", GOOD), 2, "--store", "--help")
+    refused(command("retain"), 2, "--store", "--help")
+    refused(command("ingest", GOOD), 2, "ingest", "--help")
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (("--provider-db", "missing.mmdb"), ("missing.mmdb",)),
+        (("--provider-db", str(GOOD)), (str(GOOD),)),
+        (("--trusted-proxy", "10.0.0.0/40"), ("10.0.0.0/40", "--trusted-proxy")),
+        (("--policy", "imso"), ('"imso"', '"imos"')),
+        (("--policy", "./missing.toml"), ("./missing.toml",)),
+        (("--writer", "../x"), ("--writer",)),
+        (("--group", "no-such-group-here"), ("--group",)),
+    ],
+)
+def test_a_bad_value(command: Command, words: tuple[str, ...], parts: tuple[str, ...]) -> None:
+    """78, and no line of any log is counted."""
+    refused(run(command, GOOD, *words), 78, *parts)
+    assert not list((command.folder / "store").glob("access/*"))
+
+
+MISTAKES = """
+name = "Shop"
+version = 1
+valid_from = 2026-11-21
+titel = "x"
+[purpose]
+share = "anonymos"
+[fields]
+time = { as = "hour" }
+browsr = { as = "family" }
+file = { as = "paths", minimum = 5 }
+success = { as = "flag", minimun = 5 }
+domain = { as = "provider", minimum = -1 }
+"""
+
+
+def test_a_policy_with_mistakes(command: Command, tmp_path: Path) -> None:
+    """78: every mistake at once, each on its own line with file, key, what was expected and the nearest spelling."""
+    (tmp_path / "shop.toml").write_text(MISTAKES)
+    done = run(command, GOOD, "--policy", "./shop.toml")
+    assert (done.code, done.out) == (78, "")
+    said = done.err.splitlines()
+    wanted = [
+        ("name", "lower-case"),
+        ("keep_for", "missing", "6 weeks"),
+        ("titel", '"title"'),
+        ("purpose.share", '"anonymous"'),
+        ("fields.browsr", '"browser"'),
+        ("fields.file.as", '"path"'),
+        ("fields.success.minimun",),
+        ("fields.domain.minimum", "0"),
+    ]
+    for parts in wanted:
+        assert any(all(part in text for part in parts) for text in said), (parts, said)
+    assert len(said) == len(wanted)
+    for text in said:
+        assert re.fullmatch(r"loganon: \S.*\. \./shop\.toml\. \S.*[.?]", text), text
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("name = ", "not TOML"),
+        ("", "missing"),
+        ('name = "x"\nversion = 1\nvalid_from = 2026-11-21\nkeep_for = "6 weeks"\n[fields]\n', "fields.time"),
+    ],
+)
+def test_a_policy_that_is_none(command: Command, tmp_path: Path, text: str, part: str) -> None:
+    """78 with the reason: no TOML, nothing in it, no time."""
+    (tmp_path / "p.toml").write_text(text)
+    done = run(command, GOOD, "--policy", "p.toml")
+    assert (done.code, done.out) == (78, "")
+    assert part in done.err
+    assert "p.toml" in done.err
+
+
+# --- store and key ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
+class TestUnwritable:
+    """A store that cannot be written: 73, with the JSON object; for root, too, by dropping a capability."""
+
+    def test_where_it_would_be_made(self, command: Command, tmp_path: Path) -> None:
+        """A new store in a directory that cannot be written."""
+        (tmp_path / "closed").mkdir(mode=0o500)
+        done = run(command, GOOD, "--store", "closed/store", preexec_fn=without_override)
+        assert done.code == 73
+        done.message("Permission denied", str(tmp_path / "closed"))
+        assert (done.json["lines_read"], done.json["store"]) == (0, "closed/store")
+
+    def test_a_standing_one(self, command: Command, tmp_path: Path) -> None:
+        """A standing store whose directories cannot be written: 73, and what was committed stands."""
+        assert run(command, SAMPLES / "shop.access.log.1.gz", "--quiet").code == 0
+        before = snapshot(tmp_path / "store")
+        (tmp_path / "store" / "_loganon" / "staging").chmod(0o500)
+        done = run(command, GOOD, "--quiet", preexec_fn=without_override)
+        assert done.code == 73
+        done.message("Permission denied", "staging", "what was committed stands")
+        assert done.json["counted"] == 0
+        assert snapshot(tmp_path / "store") == before
+        (tmp_path / "store" / "_loganon" / "staging").chmod(0o700)
+        assert run(command, GOOD, "--quiet").json["counted"] == 900
+
+    def test_the_key(self, command: Command, tmp_path: Path) -> None:
+        """A key that cannot be made: 73, and no store is made."""
+        (tmp_path / "closed").mkdir(mode=0o500)
+        done = run(command, GOOD, "--key-file", "closed/key", preexec_fn=without_override)
+        assert done.code == 73
+        done.message("key", "closed/key", "--key-file")
+        assert not (tmp_path / "store").exists()
+
+
+def test_a_damaged_store(command: Command, tmp_path: Path) -> None:
+    """74 where a file of the store is not what it should be, with the JSON object and the file's name."""
+    assert run(command, GOOD).code == 0
+    (record,) = (tmp_path / "store" / "_loganon" / "sources").iterdir()
+    record.write_bytes(b"{")
+    done = run(command, GOOD)
+    assert done.code == 74
+    done.message(str(record))
+    assert done.json["counted"] == 0
+
+
+def test_a_directory_that_is_no_store(command: Command, tmp_path: Path) -> None:
+    """78: what is in it is not touched."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "letter.txt").write_text("dear")
+    refused(run(command, GOOD), 78, "no store", "--store")
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["letter.txt"]
+
+
+def test_a_store_that_is_a_file(command: Command, tmp_path: Path) -> None:
+    """78, for `run` and `retain`."""
+    (tmp_path / "store").write_text("dear")
+    refused(run(command, GOOD), 78, "store is not a directory", "--store")
+    refused(command("retain", "--store", "store"), 78, "no store", "--store")
+
+
+def test_a_key_inside_the_store(command: Command, tmp_path: Path) -> None:
+    """78, whether the store stands or not, and by whatever path; nothing is made."""
+    for key in ("store/key", "store/_loganon/key", "x/../store/key"):
+        refused(run(command, GOOD, "--key-file", key), 78, "key lies inside the store", key, "--key-file")
+        assert not (tmp_path / "store").exists()
+    assert run(command, GOOD).code == 0
+    (tmp_path / "link").symlink_to(tmp_path / "store" / "_loganon")
+    refused(run(command, GOOD, "--key-file", "link/key"), 78, "key lies inside the store")
+    assert "key" not in {path.name for path in (tmp_path / "store").rglob("*")}
+
+
+def test_a_lost_key(command: Command, tmp_path: Path) -> None:
+    """78 rather than a new key by which every log would look new; another key, and half of one, are refused alike."""
+    assert run(command, GOOD).code == 0
+    before = snapshot(tmp_path / "store")
+    key = command.key.read_bytes()
+    command.key.unlink()
+    refused(run(command, GOOD), 78, "key of this store is missing", str(command.key), "--key-file")
+    assert not command.key.exists()
+    command.key.write_bytes(b"0" * 64)
+    refused(run(command, GOOD), 78, "not the one that this store was made with", "--key-file")
+    command.key.write_bytes(key[:10])
+    refused(run(command, GOOD), 78, "shorter than 16 bytes", str(command.key))
+    assert snapshot(tmp_path / "store") == before
+    command.key.write_bytes(key)
+    assert run(command, GOOD).json["already_counted"] == 900
+
+
+def test_retention_needs_no_key(command: Command, tmp_path: Path) -> None:
+    """Deletion goes on although the key is lost."""
+    assert run(command, GOOD).code == 0
+    command.key.unlink()
+    done = command("retain", "--store", "store", "--now", "2026-12-31", "--json")
+    assert (done.code, done.json["partitions_dropped"]) == (0, ["2026-11-18", "2026-11-19"])
+
+
+def test_another_policy(command: Command, tmp_path: Path) -> None:
+    """78 for any but the frozen one; the same by name, or a file that means the same, is accepted."""
+    assert run(command, GOOD).code == 0
+    refused(run(command, GOOD, "--policy", "six-weeks"), 78, '"imos"', " store.", "--policy")
+    text = (Path(__file__).parents[1] / "configs" / "imos.toml").read_text()
+    (tmp_path / "same.toml").write_text("# the same in other words\n" + text.replace('"6 weeks"', "'6 weeks'"))
+    (tmp_path / "looser.toml").write_text(text.replace("minimum = 50", "minimum = 49"))
+    refused(run(command, GOOD, "--policy", "./looser.toml"), 78, '"imos"')
+    assert run(command, GOOD, "--policy", "./same.toml").json["already_counted"] == 900
+    assert run(command, GOOD, "--policy", "imos").json["already_counted"] == 900
+
+
+def test_a_busy_store(command: Command, tmp_path: Path) -> None:
+    """75 while another process holds the lock, for `run` and `retain`; nothing on standard output, nothing changed."""
+    ingest(tmp_path / "store", [GOOD], now=NOW)
+    command.key.write_bytes(KEY.secret)
+    before = snapshot(tmp_path / "store")
+    lock = os.open(tmp_path / "store" / "_loganon" / "lock", os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused(run(command, GOOD, "--wait", "0s"), 75, "another process holds the store", "--wait")
+        done = command("retain", "--store", "store", "--now", SAMPLE_NOW, "--wait", "0s", "--json")
+        refused(done, 75, "another process holds the store")
+    finally:
+        os.close(lock)
+    assert snapshot(tmp_path / "store") == before
+    assert run(command, GOOD).json["already_counted"] == 900
+
+
+def test_preview_says_it_alike(command: Command, tmp_path: Path) -> None:
+    """`preview` has the same messages and codes, and writes nothing."""
+    (tmp_path / "picture.log").write_bytes(PNG)
+    (tmp_path / "error.log").write_bytes(NGINX_ERROR)
+    (tmp_path / "empty.log").write_bytes(b"")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for log, code, part in (
+        ("picture.log", 65, "no known format"),
+        ("error.log", 65, "an error log"),
+        ("empty.log", 65, "no line"),
+        ("missing.log", 66, "no such log"),
+    ):
+        done = command("preview", log)
+        assert (done.code, done.out) == (code, "")
+        done.message(part, f" {log}")
+    refused(command("preview", GOOD, "--policy", "imso"), 78, '"imos"')
+    refused(command("preview"), 2, "LOG")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_failure_inside_says_no_value(tmp_path: Path) -> None:
+    """An exception whose message quotes a log line: 70, kind and place only, no traceback, no line."""
+    (tmp_path / "x.log").write_bytes(b"".join(lines(3)))
+    code = (
+        "import sys; import loganon.ingest as i; from loganon.cli import main\n"
+        "def bad(*_): raise ValueError('91.44.26.11 - - jane.doe@example.org')\n"
+        "i.Ingest._read = bad\nsys.argv[0] = 'loganon'\nmain()"
+    )
+    done = Command(tmp_path, python=(sys.executable, "-c", code))("run", "x.log", "--store", "store", "--now", SAMPLE_NOW)
+    assert (done.code, done.out) == (70, "")
+    said = done.message("ValueError")
+    assert "91.44" not in said
+    assert "jane" not in said
+    assert days(tmp_path / "store") == []
