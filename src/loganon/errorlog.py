@@ -34,7 +34,7 @@ _PLACES = (
     (r'(?i)\bhost(name)?(:| is) (?:"[^"]*"?|[^\s,]+)', 'host$1$2 "{host}"'),
     (r'\[(data|unique_id|hostname|ref) "(?:[^"\\]|\\.)*"?', '[$1 "{redacted}"'),
     (r'(?i)\b(user|username|login|mail|from|to|rcpt)(:?) "[^"]*"?', '$1$2 "{user}"'),
-    (r"\buser \S.*?(: | not found|, |$)", "user {user}$1"),
+    (r"\buser [^\s\"].*?(: | not found|, |$)", "user {user}$1"),
     (r"(?i)\b(authorization|(?:set-)?cookie2?|x-[a-z-]+|forwarded|true-client-ip): .*$", "$1: {redacted}"),
     (r'[A-Za-z][A-Za-z0-9+.-]*://[^\s"<>]*', "{url}"),
     (r'("[^"?]*/[^"?]*)[?][^"]*', "$1"),

@@ -21,6 +21,7 @@ from loganon.reading import unknown_format
 from loganon.render import Written, make_writer
 from loganon.sources import Source
 
+_CHUNK_BYTES = 16 << 20  # the larger, the fewer values are treated twice
 _HELD_BYTES = 4 << 20  # of a beginning that no format fits yet
 _UNREAD = ("malformed", "binary", "too_long", "partial")
 
@@ -124,7 +125,7 @@ def _filtered(
     step: Step | None = None
     held: Chunk | None = None
     try:
-        for chunk in source.chunks(final=True):
+        for chunk in source.chunks(final=True, chunk_bytes=_CHUNK_BYTES):
             whole = _joined(held, chunk)
             held = None
             step = step or begin(whole)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loganon.aggregate import Fold, TableSpec
+from loganon.aggregate import Fold, TableSpec, merge
 from loganon.store import Batch, Committed, Files, Held, LocalStore, PolicyStamp, Record, SourceBatch
 
 TIME = pa.timestamp("ms", tz="UTC")
@@ -59,7 +59,8 @@ def make_store(path: Path, *, files: Files | None = None, **options: object) -> 
 def table(lines: Iterable[Line], *, browser: str = "Firefox", success: bool = True) -> pa.Table:
     rows = [(hour, file, browser, "120", success, 1, 10) for hour, file in lines]
     columns = list(zip(*rows, strict=True)) or [()] * len(SPEC.schema)
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, SPEC.schema, strict=True)], schema=SPEC.schema)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, SPEC.schema, strict=True)]
+    return merge([pa.table(arrays, schema=SPEC.schema)], SPEC)
 
 
 def part(source: str, before: Record | None, lines: Iterable[Line], rejected: int = 0) -> SourceBatch:

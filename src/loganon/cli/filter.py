@@ -100,13 +100,14 @@ def command(
     from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
     from loganon.policy import load_policy  # noqa: PLC0415 - start-up, as above
 
+    name = "standard input" if log == _STDIN else log
     if error_log is not None:
         with _opened(log) as source:
-            summary = filter_errors(log, source, _write, server=error_log)
+            summary = filter_errors(name, source, _write, server=error_log)
     else:
         given, fmt, lookups = load_policy(policy), named_format(format_name), open_lookups(provider_db, trusted_proxy)
         with _opened(log) as source:
-            summary = filter_access(log, source, _write, policy=given, lookups=lookups, fmt=fmt, timezone=timezone)
+            summary = filter_access(name, source, _write, policy=given, lookups=lookups, fmt=fmt, timezone=timezone)
     say = Messages(messages, quiet=quiet)
     if as_json:
         click.echo(json.dumps(summary.as_dict()), err=True)

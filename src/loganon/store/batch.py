@@ -33,7 +33,7 @@ class SourceBatch:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of many sources in the table's columns (they need not be unique), and the sources they come from."""
+    """Rows of many sources as `aggregate.merge` gives them (unique, in order), and the sources they come from."""
 
     rows: pa.Table
     sources: tuple[SourceBatch, ...]
@@ -83,9 +83,8 @@ def _split(rows: pa.Table, spec: TableSpec, writer: str) -> Iterable[tuple[CellN
     """The rows by cell."""
     if not rows.num_rows:
         return
-    ordered = rows.sort_by(TIME)
     start = 0
-    for run in pc.value_counts(ordered[TIME].combine_chunks()):  # runs of equal times, in their order
-        count = run["counts"].as_py()
-        yield cell_of(run["values"].as_py(), spec.unit, writer), ordered.slice(start, count)
-        start += count
+    runs = pc.run_end_encode(rows[TIME].combine_chunks())
+    for moment, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        yield cell_of(moment, spec.unit, writer), rows.slice(start, end - start)
+        start = end

@@ -219,7 +219,7 @@ class Held:
             table = days.fold(rows, name.day)
             standing = self._cells.read(name, spec)
             old = standing[1] if standing else None
-            table, over = cap_cell(merge([*(standing[:1] if standing else ()), table], spec), spec, self._limits)
+            table, over = cap_cell(merge([standing[0], table], spec) if standing else table, spec, self._limits)
             capped += over
             self._cells.stage(
                 staging,

@@ -1,0 +1,168 @@
+"""Lines written again: of the same format, with the permitted values and nothing else."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import cache
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loganon.chunks import Chunk, Window
+from loganon.errors import ConfigurationError
+from loganon.formats import TIMES, Format, load_formats, parse_format
+from loganon.lookups import open_lookups
+from loganon.lookups.agents import Agents, load_families
+from loganon.parse.clock import parse_times
+from loganon.pipeline import Pipeline, build
+from loganon.policy import Policy, parse_policy
+from loganon.render import make_writer
+from loganon.render.values import written_times
+from support.cli import SAMPLES
+from support.runs import PLAIN, plain_policy
+
+FORMATS = load_formats()
+ALL = Window(None, None)
+LEAST = re.sub(r"(?m)^(domain|file|browser|success|bytes).*\n", "", PLAIN)
+"""A policy that keeps the time and nothing else."""
+
+
+@cache
+def pipeline(name: str, policy: Policy | None = None) -> Pipeline:
+    """The pipeline whose rows a writer of the format takes."""
+    lookups = open_lookups([SAMPLES / "providers.mmdb"])
+    return build(policy or plain_policy(), FORMATS[name], lookups, counted=False, coded=True)
+
+
+def again(name: str, data: bytes, policy: Policy | None = None) -> bytes:
+    """The lines of `data`, written again."""
+    steps = pipeline(name, policy)
+    return make_writer(FORMATS[name], steps.kept)(steps(Chunk(data, 0, len(data)), ALL).table)
+
+
+def rows(name: str, data: bytes, policy: Policy | None = None) -> list[dict[str, object]]:
+    """The permitted values of each line; all lines are of the format."""
+    result = pipeline(name, policy)(Chunk(data, 0, len(data)), ALL)
+    assert result.counted == result.lines, "a line was rejected"
+    return result.table.to_pylist()
+
+
+def settled(row: dict[str, object]) -> dict[str, object]:
+    """A row as it is when its line is read again: a bare public suffix is no host name."""
+    return row | ({"domain": "unknown"} if str(row["domain"]).startswith(".") else {})
+
+
+def good_lines(fmt: Format) -> bytes:
+    """The examples of a format that are not refused."""
+    return b"".join(example.line.encode() + b"\n" for example in fmt.examples if example.reject is None)
+
+
+@pytest.mark.parametrize("name", [name for name, fmt in FORMATS.items() if fmt.dialect == "template"])
+@pytest.mark.parametrize("text", [PLAIN, LEAST], ids=["all fields", "the time only"])
+def test_format_is_kept(name: str, text: str) -> None:
+    """What is written of a format's examples is of that format and says the same; written twice it no longer changes."""
+    policy = parse_policy(text, where="test")
+    data = good_lines(FORMATS[name])
+    once = again(name, data, policy)
+    before, after = rows(name, data, policy), rows(name, once, policy)
+    assert len(before) > 0
+    if "domain" in before[0]:
+        before = [settled(row) for row in before]
+    assert after == before
+    twice = again(name, once, policy)
+    assert again(name, twice, policy) == twice
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("common", '- - - [10/Oct/2026:00:00:00 +0000] "-" 200 -'),
+        ("combined", '- - - [10/Oct/2026:00:00:00 +0000] "-" 200 - "-" "-"'),
+        ("common_vhost", '-:0 - - - [10/Oct/2026:00:00:00 +0000] "-" 200 -'),
+        ("combined_vhost", '-:0 - - - [10/Oct/2026:00:00:00 +0000] "-" 200 - "-" "-"'),
+    ],
+)
+def test_stand_ins(name: str, line: str) -> None:
+    """What the policy does not keep is written as a value that says nothing, the status as 200."""
+    policy = parse_policy(LEAST.replace('"hour"', '"day"'), where="test")
+    first = good_lines(FORMATS[name]).splitlines()[0] + b"\n"
+    assert again(name, first, policy).decode() == line + "\n"
+
+
+def test_values_as_written() -> None:
+    """Each permitted value stands where its raw one stood; user, referrer and query are gone."""
+    data = (
+        b'p5b2c1a0b.dip0.t-ipconnect.de jane doe [10/Oct/2026:13:55:36 +0200] "POST /a?mail=x HTTP/1.1" 302 368 '
+        b'"https://r.example/" "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) '
+        b'Chrome/120.0.0.0 Safari/537.36"\n'
+    )
+    assert again("combined", data) == (
+        b't-ipconnect.de - - [10/Oct/2026:11:00:00 +0000] "GET /a HTTP/1.0" 200 368 "-" "Chrome/120"\n'
+    )
+
+
+def test_escapes() -> None:
+    r"""A quote, a backslash and all that is not printable ASCII is written as \xHH, so that no value ends early."""
+    data = '203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /a\\"b\\\\\\xc3\\xa9 é HTTP/1.1" 404 - "-" "-"\n'.encode()
+    written = again("combined", data)
+    assert b'"GET /a\\x22b\\x5C\\xC3\\xA9 \\xC3\\xA9 HTTP/1.0" 400 0 "-" "-"\n' in written
+    assert rows("combined", written)[0]["file"] == '/a"b\\é é'
+
+
+def test_format_without_escapes() -> None:
+    """Where a format has no escapes, percent-encoding keeps a quote from ending the value."""
+    fmt = parse_format("bare", 'title="t"\nvendor="v"\ndialect="template"\nescape="none"\ntemplate=\'%h %t \\"%r\\"\'\n')
+    table = pa.table({"time": pa.array([datetime(2026, 10, 10, tzinfo=UTC)]), "domain": ["a b"], "file": ['/"\\']})
+    write = make_writer(fmt, {"time": ("time",), "client": ("domain",), "request": ("file",)})
+    assert write(table) == b'a%20b [10/Oct/2026:00:00:00 +0000] "GET /%22%5C HTTP/1.0"\n'
+
+
+@pytest.mark.parametrize("form", TIMES)
+@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)))  # noqa: DTZ001 - the zone is set below
+def test_times(form: str, moment: datetime) -> None:
+    """A time written in any form is read as the same moment."""
+    moment = moment.replace(microsecond=0, tzinfo=UTC)
+    written = written_times(pl.Series([moment], dtype=pl.Datetime("ms", "UTC")), form)
+    assert parse_times(written.cast(pl.Binary).to_arrow().cast(pa.binary()), form).to_pylist() == [moment]
+
+
+def test_agents() -> None:
+    """Every family of the closed list, with and without a version, is read back as itself, and `-` as unknown."""
+    ask = Agents()
+    for name, _ in load_families().values():
+        assert ask(name) == (name, "")
+        assert ask(f"{name}/120") == (name, "120")
+    assert [ask(agent)[0] for agent in ("-", "other", "other-bot")] == ["unknown", "other", "other-bot"]
+
+
+def test_columns_of_any_encoding() -> None:
+    """Plain strings, dictionaries and several chunks give the same lines, and no rows give no bytes."""
+    steps = pipeline("combined")
+    data = good_lines(FORMATS["combined"])
+    table = steps(Chunk(data, 0, len(data)), ALL).table
+    plain = table.cast(plain_policy().spec.schema)
+    write = make_writer(FORMATS["combined"], steps.kept)
+    assert write(plain) == write(table) == write(pa.concat_tables([table.slice(0, 2), plain_coded(table.slice(2))]))
+    assert write(table.slice(0, 0)) == b""
+
+
+def plain_coded(table: pa.Table) -> pa.Table:
+    """The table with other dictionaries of the same values."""
+    return pa.table(
+        {
+            name: column.cast(pa.string()).dictionary_encode() if pa.types.is_dictionary(column.type) else column
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    )
+
+
+def test_unwritable() -> None:
+    """A dialect without a writer is a configuration error (78), before any line is read."""
+    fmt = Format("x", "x", "x", "unheard-of", "")
+    with pytest.raises(ConfigurationError) as caught:
+        make_writer(fmt, {"time": ("time",)})
+    assert caught.value.exit_code == 78
