@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo
 
-.PHONY: demo test bench lock clean
+.PHONY: demo test bench docs lock clean
 
 # Set-up: the locked dependencies with their hashes, and the project itself in place.
 $(READY): requirements.lock pyproject.toml
@@ -30,6 +30,10 @@ test: $(READY)
 # One timed end-to-end run on generated lines: lines/s, MB/s, peak memory.
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+
+# The generated parts of the documentation.
+docs: $(READY)
+	$(BIN)/python docs/generate.py
 
 # Renew the locked dependencies from pyproject.toml.
 lock: $(READY)

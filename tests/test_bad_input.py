@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import SAMPLE_NOW, SAMPLES, Command, Done, without_override
+from support.cli import SAMPLE_NOW, SAMPLES, Command, Done, Inside, without_override
 from support.runs import KEY, NOW, days, ingest, lines
 from support.store_cases import snapshot
 
@@ -32,6 +32,11 @@ APACHE_ERROR = (
 
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
+    return Inside(tmp_path)
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Command:
     return Command(tmp_path)
 
 
@@ -69,7 +74,7 @@ def test_an_empty_log(command: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_a_missing_log(command: Command, tmp_path: Path, beside: bool) -> None:
+def test_a_missing_log(command: Command, beside: bool) -> None:
     """66, with its path as given; a log beside it is counted."""
     done = run(command, "logs/missing.log", *([GOOD] if beside else []))
     assert done.code == 66
@@ -88,11 +93,11 @@ def test_a_directory_as_log(command: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
-def test_an_unreadable_log(command: Command, tmp_path: Path) -> None:
+def test_an_unreadable_log(process: Command, tmp_path: Path) -> None:
     """66, with the reason of the system."""
     (tmp_path / "secret.log").write_bytes(b"x\n")
     (tmp_path / "secret.log").chmod(0)
-    done = run(command, "secret.log", preexec_fn=without_override)
+    done = run(process, "secret.log", preexec_fn=without_override)
     assert done.code == 66
     done.message("Permission denied", " secret.log.", "Check its permissions")
 
@@ -130,6 +135,25 @@ def test_error_logs_in_a_list(command: Command, tmp_path: Path) -> None:
     done = run(command, "nginx.error.log", GOOD, "apache.error.log")
     assert (done.code, done.err, done.json["counted"]) == (0, "", 900)
     assert {each["reason"] for each in done.json["skipped"]} == {"error_log"}
+
+
+def test_a_name_that_is_no_text(process: Command, tmp_path: Path) -> None:
+    """A file's name that is no valid UTF-8 keeps neither itself nor the logs beside it from being counted."""
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.log"))
+    odd.write_bytes(b"".join(lines(5)))
+    for words in ((odd, GOOD), (GOOD, odd, "--quiet")):
+        done = run(process, *words)
+        assert (done.code, done.err) == (0, "")
+        assert done.json["lines_read"] == 905
+    assert run(process, odd, odd.parent / "missing.log").code == 66
+
+
+def test_a_name_of_two_lines(command: Command) -> None:
+    """A path with a newline or an escape does not make two lines of a message, nor a forged one."""
+    done = run(command, "x\nloganon: all is well. \x1b[2J.log")
+    assert done.code == 66
+    done.message("no such log")
+    assert "\x1b" not in done.err
 
 
 def test_the_wrong_format(command: Command) -> None:
@@ -260,31 +284,31 @@ def test_a_policy_that_is_none(command: Command, tmp_path: Path, text: str, part
 class TestUnwritable:
     """A store that cannot be written: 73, with the JSON object; for root, too, by dropping a capability."""
 
-    def test_where_it_would_be_made(self, command: Command, tmp_path: Path) -> None:
+    def test_where_it_would_be_made(self, process: Command, tmp_path: Path) -> None:
         """A new store in a directory that cannot be written."""
         (tmp_path / "closed").mkdir(mode=0o500)
-        done = run(command, GOOD, "--store", "closed/store", preexec_fn=without_override)
+        done = run(process, GOOD, "--store", "closed/store", preexec_fn=without_override)
         assert done.code == 73
         done.message("Permission denied", str(tmp_path / "closed"))
         assert (done.json["lines_read"], done.json["store"]) == (0, "closed/store")
 
-    def test_a_standing_one(self, command: Command, tmp_path: Path) -> None:
+    def test_a_standing_one(self, process: Command, tmp_path: Path) -> None:
         """A standing store whose directories cannot be written: 73, and what was committed stands."""
-        assert run(command, SAMPLES / "shop.access.log.1.gz", "--quiet").code == 0
+        assert run(process, SAMPLES / "shop.access.log.1.gz", "--quiet").code == 0
         before = snapshot(tmp_path / "store")
         (tmp_path / "store" / "_loganon" / "staging").chmod(0o500)
-        done = run(command, GOOD, "--quiet", preexec_fn=without_override)
+        done = run(process, GOOD, "--quiet", preexec_fn=without_override)
         assert done.code == 73
         done.message("Permission denied", "staging", "what was committed stands")
         assert done.json["counted"] == 0
         assert snapshot(tmp_path / "store") == before
         (tmp_path / "store" / "_loganon" / "staging").chmod(0o700)
-        assert run(command, GOOD, "--quiet").json["counted"] == 900
+        assert run(process, GOOD, "--quiet").json["counted"] == 900
 
-    def test_the_key(self, command: Command, tmp_path: Path) -> None:
+    def test_the_key(self, process: Command, tmp_path: Path) -> None:
         """A key that cannot be made: 73, and no store is made."""
         (tmp_path / "closed").mkdir(mode=0o500)
-        done = run(command, GOOD, "--key-file", "closed/key", preexec_fn=without_override)
+        done = run(process, GOOD, "--key-file", "closed/key", preexec_fn=without_override)
         assert done.code == 73
         done.message("key", "closed/key", "--key-file")
         assert not (tmp_path / "store").exists()
@@ -344,7 +368,7 @@ def test_a_lost_key(command: Command, tmp_path: Path) -> None:
     assert run(command, GOOD).json["already_counted"] == 900
 
 
-def test_retention_needs_no_key(command: Command, tmp_path: Path) -> None:
+def test_retention_needs_no_key(command: Command) -> None:
     """Deletion goes on although the key is lost."""
     assert run(command, GOOD).code == 0
     command.key.unlink()
@@ -409,7 +433,9 @@ def test_a_failure_inside_says_no_value(tmp_path: Path) -> None:
         "def bad(*_): raise ValueError('91.44.26.11 - - jane.doe@example.org')\n"
         "i.Ingest._read = bad\nsys.argv[0] = 'loganon'\nmain()"
     )
-    done = Command(tmp_path, python=(sys.executable, "-c", code))("run", "x.log", "--store", "store", "--now", SAMPLE_NOW)
+    done = Command(tmp_path, python=(sys.executable, "-c", code))(
+        "run", "x.log", "--store", "store", "--now", SAMPLE_NOW
+    )
     assert (done.code, done.out) == (70, "")
     said = done.message("ValueError")
     assert "91.44" not in said

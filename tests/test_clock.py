@@ -35,6 +35,12 @@ def one(value: str, form: str = "clf", zone: str | None = None) -> datetime | No
         ("1703373474.8", "epoch_s", "2023-12-23T23:17:54.800"),
         ("1564511023123", "epoch_ms", "2019-07-30T18:23:43.123"),
         ("1564511023123456", "epoch_us", "2019-07-30T18:23:43.123"),
+        ("10/Oct/2026:06:05:27.584 +0200", "%d/%b/%Y:%H:%M:%S.%3f %z", "2026-10-10T04:05:27.584"),
+        ("Sat Oct  3 13:55:36 2026 UTC", "%a %b %e %H:%M:%S %Y %Z", "2026-10-03T13:55:36"),
+        ("Saturday, October 10 26 01:05:06 PM Z", "%A, %B %d %y %I:%M:%S %p %z", "2026-10-10T13:05:06"),
+        ("2026 060 12:00 -07:30", "%Y %j %R %z", "2026-03-01T19:30:00"),
+        ("1791640536123456", "%s%6f", "2026-10-10T13:55:36.123"),
+        ("30/Jun/15 23:59:60Z", "%d/%b/%y %T%z", "2015-06-30T23:59:59"),
     ],
 )
 def test_forms(value: str, form: str, moment: str) -> None:
@@ -67,6 +73,13 @@ def test_forms(value: str, form: str, moment: str) -> None:
         ("999999999999999999", "epoch_s"),
         ("nan", "epoch_s"),
         ("-1", "epoch_s"),
+        ("10/Oct/2026 06:05:27", "%d/%b/%Y %T"),
+        ("30/Feb/2026 06:05:27Z", "%d/%b/%Y %T%z"),
+        ("10/Okt/2026 06:05:27Z", "%d/%b/%Y %T%z"),
+        ("10/Oct/2026 24:05:27Z", "%d/%b/%Y %T%z"),
+        ("10/Oct/2026 13:05:27 PM Z", "%d/%b/%Y %I:%M:%S %p %z"),
+        ("10/Oct 06:05:27Z", "%d/%b %T%z"),
+        ("999999999999999", "%s"),
     ],
 )
 def test_no_moment(value: str, form: str) -> None:
@@ -75,7 +88,14 @@ def test_no_moment(value: str, form: str) -> None:
 
 
 def test_zone() -> None:
-    """A time without an offset is that of the zone given; of an hour shown twice the first."""
+    """A time without an offset is that of the zone given; of an hour shown twice the first; one left out is later."""
+    for form, written in (("iso", "2026-{}T{}"), ("%Y-%m-%dT%T", "2026-{}T{}")):
+        assert one(written.format("10-25", "02:30:00"), form, "Europe/Berlin") == datetime(
+            2026, 10, 25, 0, 30, tzinfo=UTC
+        )
+        assert one(written.format("03-29", "02:30:00"), form, "Europe/Berlin") == datetime(
+            2026, 3, 29, 1, 30, tzinfo=UTC
+        )
     assert one("2026-07-01T12:00:00", "iso", "Europe/Berlin") == datetime(2026, 7, 1, 10, tzinfo=UTC)
     assert one("2026-10-25T02:30:00", "iso", "Europe/Berlin") == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
 

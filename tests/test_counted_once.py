@@ -8,15 +8,17 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import shutil
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from loganon.summary import Summary
-from support.cli import Command
+from support.cli import TIMEOUT, Command, Inside
 from support.runs import KEY, NOW, check_balance, counts_of, hours_of, ingest, line, lines
 
 LOG = lines(60)  # some 12 KiB: its beginning is longer than the 4,096 bytes of a fingerprint
@@ -70,7 +72,7 @@ def test_rotated_and_compressed(store: Path, tmp_path: Path, content: list[bytes
 
 
 def test_rotation_between_two_runs(store: Path, tmp_path: Path) -> None:
-    """A log that grew, was renamed, and was followed by a new one: the rest of the old and all of the new is counted."""
+    """A log that grew, was renamed, and was followed by a new one: the rest of the old and all the new count."""
     log = write(tmp_path / "x.log", LOG[:20])
     ingest(store, [log])
     write(log, LOG[:40]).rename(tmp_path / "x.log.1")
@@ -139,7 +141,7 @@ def test_a_copy_under_another_name(store: Path, tmp_path: Path) -> None:
 
 def test_a_copy_set_aside_by_the_command(tmp_path: Path) -> None:
     """Exit code 65, one message, and the log in `skipped` of the JSON object."""
-    command = Command(tmp_path)
+    command = Inside(tmp_path)
     words = ("--store", tmp_path / "store", "--now", NOW.isoformat(), "--json", "--quiet")
     assert command("run", write(tmp_path / "a.log", LOG), *words).code == 0
     done = command("run", write(tmp_path / "b.log", LOG), *words)
@@ -378,6 +380,28 @@ def test_a_batch_that_another_run_overtook(store: Path, tmp_path: Path, monkeypa
     summary = ingest(store, [log])
     assert (met, summary.exit_code, summary.counted, summary.already_counted) == ([True], 0, 0, 60)
     assert hours_of(store) == counts_of([*LOG, *SHORT])
+
+
+def test_two_runs_at_once(tmp_path: Path) -> None:
+    """Two processes that begin together, with no store and no key yet: one store, one key, each line once."""
+    log = write(tmp_path / "x.log", LOG)
+    command = Command(tmp_path)
+    words = ["run", str(log), "--store", "store", "--key-file", "key", "--now", NOW.isoformat(), "--json", "--quiet"]
+    processes = [
+        subprocess.Popen(
+            [*command.python, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env=command.environment(),
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=TIMEOUT) for process in processes]
+    assert [(process.returncode, err) for process, (_, err) in zip(processes, said, strict=True)] == [(0, b"")] * 2
+    assert sorted(json.loads(out)["counted"] for out, _ in said) == [0, 60]
+    assert sorted(json.loads(out)["already_counted"] for out, _ in said) == [0, 60]
+    assert hours_of(tmp_path / "store") == counts_of(LOG)
 
 
 def test_replaced_while_it_is_read(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,12 +19,12 @@ def found(*lines: bytes) -> Detection:
     return detect(lines, FORMATS.values())
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name, fmt in FORMATS.items() if fmt.sign or not fmt.like])
 def test_each_example_names_its_format(name: str) -> None:
-    """A log of any one line that a format reads has that format."""
+    """A log of any one line that a format reads has that format, and no other."""
     for example in FORMATS[name].examples:
         if example.reject is None:
-            detection = found(example.line.encode())
+            detection = found(*sample_lines(example.line.encode(), complete=True))
             assert detection.format is FORMATS[name], example
             assert detection.share == 1.0
 
@@ -63,6 +63,23 @@ def test_error_logs(line: bytes, server: str) -> None:
     detection = found(line, b"  at foo.php:7", b"  at bar.php:8")
     assert (detection.format, detection.error_log) == (None, server)
     assert found(COMBINED, line).error_log is None
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        (b"Connect from 203.0.113.7:33312 to 10.0.3.31:8012 (www/HTTP)", "HAProxy"),
+        (b"203.0.113.7:33313 [06/Feb/2026:12:12:51.443] fnt bck/srv1 0/0/5007 212 -- 0/0/0/0/3 0/0", "HAProxy"),
+        (b'{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","awsRegion":"eu-central-1"}', "CloudTrail"),
+        (b'{"Records":[{"eventVersion":"1.08"}]}', "CloudTrail"),
+    ],
+)
+def test_other_logs(line: bytes, what: str) -> None:
+    """A log that is known and is no access log has no format, and says what it is, also in a wrapper."""
+    for prefix in (b"", b"<13>Oct 10 13:55:36 web1 haproxy[12]: "):
+        detection = found(prefix + line, prefix + line)
+        assert detection.format is None
+        assert what in (detection.other or "")
 
 
 def test_candidates_hold_offsets() -> None:

@@ -19,7 +19,9 @@ FILE = 'title = "t"\nvendor = "https://example.org/"\ndialect = "template"\ntemp
 
 def read(fmt: Format, example: Example) -> Parsed:
     data = example.line.encode() + b"\n"
-    parser = make_parser(fmt, needs=frozenset({"client", "host", "request", "status", "bytes", "referrer", "agent"}))
+    parser = make_parser(
+        fmt, needs=frozenset({"client", "host", "request", "path", "status", "bytes", "referrer", "agent"})
+    )
     return parser(Chunk(data, 0, len(data)), ())
 
 
@@ -47,12 +49,26 @@ def test_every_format_has_both_kinds_of_example(fmt: Format) -> None:
     assert fmt.vendor.startswith("https://")
 
 
-@pytest.mark.parametrize(("one", "other"), list(permutations(FORMATS, 2)))
+NCSA = ("common", "common_vhost", "combined", "combined_vhost")
+
+
+@pytest.mark.parametrize(("one", "other"), list(permutations(NCSA, 2)))
 def test_no_line_is_of_two_formats(one: str, other: str) -> None:
-    """No example that one format reads is read by another: a virtual host is never a client, nor a client one."""
+    """No example that one of these reads is read by another: a virtual host is never a client, nor a client one."""
     for example in FORMATS[one].examples:
         if example.reject is None:
             assert read(FORMATS[other], example).rows == 0, example
+
+
+@pytest.mark.parametrize("name", [name for name, fmt in FORMATS.items() if fmt.like])
+def test_formats_alike(name: str) -> None:
+    """The lines of a format that is like another are read by that as well, and the fields agree."""
+    for example in FORMATS[name].examples:
+        one, other = read(FORMATS[name], example), read(FORMATS[FORMATS[name].like], example)
+        assert one.rejected == other.rejected
+        assert {k: v.to_pylist() for k, v in one.columns.items()} == {
+            k: v.to_pylist() for k, v in other.columns.items()
+        }
 
 
 @pytest.mark.parametrize(
@@ -77,6 +93,5 @@ def test_mistakes_are_named(text: str, what: str) -> None:
 
 def test_an_unknown_directive_is_named() -> None:
     """A template with a directive that is not known is refused."""
-    fmt = parse_format("x", FILE.replace("%h %t", "%h %Z %t"))
     with pytest.raises(ConfigurationError, match="%Z"):
-        make_parser(fmt, needs=frozenset())
+        parse_format("x", FILE.replace("%h %t", "%h %Z %t"))

@@ -35,7 +35,7 @@ class Record:
     prefix: Prints = field(default=())
 
 
-def known(data: bytes, done: int | None = None, *, id: str = "r", stream: str = "access.log") -> Record:  # noqa: A002
+def known(data: bytes, done: int | None = None, *, id: str = "r", stream: str = "access.log") -> Record:  # noqa: A002 - as the record calls it
     return Record(id, stream, fingerprint(KEY, data, done=len(data) if done is None else done))
 
 

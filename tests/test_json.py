@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.cli import SAMPLE_NOW, SAMPLES, Command, Done
+from support.cli import SAMPLE_NOW, SAMPLES, Command, Done, Inside
 from support.runs import check_balance, hours_of
 
 REASONS = ["malformed", "binary", "too_long", "partial", "expired", "future", "excluded", "no_consent"]
@@ -27,6 +27,7 @@ KEYS = [
     "sources",
 ]
 SOURCE_KEYS = ["log", "source", "format", "lines_read", "counted", "already_counted", "rejected", "pending_bytes"]
+SOURCE_KEYS += ["exact"]
 LOGS = {
     "hosts.access.log": ("common", 900, {}),
     "old.access.log": ("common", 400, {"malformed": 5, "binary": 1, "expired": 186}),
@@ -55,7 +56,7 @@ def check_shape(found: dict[str, Any]) -> None:
     for source in found["sources"]:
         assert list(source) == SOURCE_KEYS
         assert list(source["rejected"]) == REASONS
-        numbers += [source[name] for name in ("lines_read", "counted", "already_counted", "pending_bytes")]
+        numbers += [source[name] for name in ("lines_read", "counted", "already_counted", "pending_bytes", "exact")]
         numbers += source["rejected"].values()
     assert list(found["rejected"]) == REASONS
     assert {type(number) for number in [*numbers, *found["rejected"].values()]} == {int}
@@ -65,7 +66,7 @@ def check_shape(found: dict[str, Any]) -> None:
 
 
 def test_the_first_run(runs: tuple[Path, Done, Done]) -> None:
-    """Every sample log with its format and its counts; the whole is the sum of the sources; the empty one is skipped."""
+    """Every sample log with its format and counts; the whole is the sum of the sources; the empty one is skipped."""
     store, done, _ = runs
     found = done.json
     assert (done.code, done.err) == (0, "")
@@ -109,8 +110,8 @@ def test_nothing_but_the_object(runs: tuple[Path, Done, Done]) -> None:
 
 
 def test_strict(tmp_path: Path) -> None:
-    """`--strict`: exit 1 where a line was malformed or binary; what was counted stands. An expired line is no matter."""
-    command = Command(tmp_path)
+    """`--strict`: exit 1 where a line was malformed or binary; what was counted stands. Expired is no matter."""
+    command = Inside(tmp_path)
     words = ("--store", tmp_path / "store", "--now", SAMPLE_NOW, "--json", "--quiet", "--strict")
     done = command("run", SAMPLES / "old.access.log", *words)
     assert (done.code, done.json["counted"], done.json["rejected"]["malformed"]) == (1, 208, 5)
@@ -122,7 +123,7 @@ def test_strict(tmp_path: Path) -> None:
 
 def test_messages_as_json(tmp_path: Path) -> None:
     """`--messages json`: each line on standard error is one object with what, where and what to do."""
-    command = Command(tmp_path)
+    command = Inside(tmp_path)
     words = ("--store", tmp_path / "store", "--now", SAMPLE_NOW, "--messages", "json", "--json")
     done = command("run", SAMPLES / "shop.access.log.1.gz", tmp_path / "missing.log", *words)
     said = [json.loads(text) for text in done.err.splitlines()]
@@ -148,11 +149,11 @@ def test_options_from_the_environment(tmp_path: Path) -> None:
         "LOGANON_POLICY": "six-weeks",
     }
     log = SAMPLES / "hosts.access.log"
-    done = Command(tmp_path, variables=variables)("run", log)
+    done = Inside(tmp_path, variables=variables)("run", log)
     assert (done.code, done.json["counted"], done.json["policy"]) == (0, 900, "six-weeks")
     assert done.json["store"] == str(tmp_path / "general")
     assert (tmp_path / "its-key").exists()
-    own = Command(tmp_path, variables={**variables, "LOGANON_RUN_STORE": str(tmp_path / "own")})
+    own = Inside(tmp_path, variables={**variables, "LOGANON_RUN_STORE": str(tmp_path / "own")})
     assert own("run", log).json["store"] == str(tmp_path / "own")
     given = own("run", log, "--store", tmp_path / "given", "--policy", "imos")
     assert (given.json["store"], given.json["policy"]) == (str(tmp_path / "given"), "imos")

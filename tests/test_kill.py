@@ -26,7 +26,7 @@ from support.runs import KEY, NOW, days, expected, hours_of, ingest, line, lines
 from support.store_disk import Counted, Killed, kill_at
 
 KILLS = int(os.environ.get("LOGANON_KILLS", "25"))
-GROUPS = 5
+GROUPS = 2
 
 # --- at each operation --------------------------------------------------------------------------------------------
 
@@ -68,8 +68,8 @@ def check(store: Path) -> None:
 
 
 def test_killed_at_each_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that raises the cutoff, deletes, counts the rest of a log and seals is killed in place of each operation, in
-    the middle of each write: the next run comes to the same."""
+    """A run that raises the cutoff, deletes, counts the rest of a log and seals is killed in place of each operation,
+    in the middle of each write: the next run comes to the same."""
     scene = Scene(tmp_path)
     before = shutil.copytree(scene.store, tmp_path / "before")
     files = Counted()
@@ -169,7 +169,7 @@ def begin(process: subprocess.Popen[bytes], seconds: float | None) -> bool:
 
 
 @pytest.fixture
-def children(tmp_path: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+def children() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Processes that end with the test, whatever becomes of it."""
     found: list[subprocess.Popen[bytes]] = []
     yield found

@@ -42,7 +42,7 @@ def on_a_terminal(command: Command, *words: str, log: Path = LOG) -> tuple[int, 
 
 
 def test_a_bar_on_a_terminal(tmp_path: Path) -> None:
-    """Bytes, rate and time left, drawn in place, and gone in the end; the summary is on standard output all the same."""
+    """Bytes, rate and time left, drawn in place; the summary is on standard output all the same."""
     code, out, shown = on_a_terminal(Command(tmp_path))
     assert code == 0
     assert "\x1b[2K" in shown, "drawn in place"

@@ -36,17 +36,19 @@ SLOW = settings(max_examples=max(settings.default.max_examples // 10, 1))  # of 
 
 
 @cache
-def pipeline(*, counted: bool = True) -> Pipeline:
+def pipeline(*, coded: bool = True) -> Pipeline:
     """The pipeline of the plain policy for the combined format, with the provider database of the samples."""
     fmt = named_format(EDGE)
     assert fmt is not None
-    return build(plain_policy(), fmt, open_lookups([SAMPLES / "providers.mmdb"]), counted=counted)
+    return build(plain_policy(), fmt, open_lookups([SAMPLES / "providers.mmdb"]), coded=coded)
 
 
 # --- lines --------------------------------------------------------------------------------------------------------
 
 octet = st.integers(0, 255)
-four = st.builds(lambda *parts: ipaddress.IPv4Address(bytes(parts)), st.sampled_from([91, 84, 5, 198]), octet, octet, octet)
+four = st.builds(
+    lambda *parts: ipaddress.IPv4Address(bytes(parts)), st.sampled_from([91, 84, 5, 198]), octet, octet, octet
+)
 six = st.integers(0, 2**96 - 1).map(lambda low: ipaddress.IPv6Address((0x20030000 << 96) | low))
 address = st.one_of(four, six)
 """Addresses that are long enough to be looked for."""
@@ -65,11 +67,15 @@ def _written(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> st.SearchS
 
 client = st.one_of(
     address.flatmap(_written),
-    st.sampled_from(["-", "localhost", "p5B2C1A0B.dip0.t-ipconnect.de", "fam-schmidt.de", "10.0.0.1", "crawl.example.com"]),
+    st.sampled_from(
+        ["-", "localhost", "p5B2C1A0B.dip0.t-ipconnect.de", "fam-schmidt.de", "10.0.0.1", "crawl.example.com"]
+    ),
 )
 moment = st.integers(0, 3 * 24 * 60).map(lambda minutes: NOW + timedelta(hours=2, minutes=-minutes))
 path = st.one_of(
-    st.sampled_from(["/", "/a", "/b.html", "/s?q=jane+doe", "/user/jane.doe%40example.org/p", "*", "/x;j=1", "/%zz", "/Ä"]),
+    st.sampled_from(
+        ["/", "/a", "/b.html", "/s?q=jane+doe", "/user/jane.doe%40example.org/p", "*", "/x;j=1", "/%zz", "/Ä"]
+    ),
     st.text("/abc.%2F~-_", max_size=20).map(lambda text: "/" + text),
 )
 agent = st.sampled_from([AGENT, "-", "", "curl/8.5.0", "Googlebot/2.1", "x" * 300, 'a \\"b\\" c', "\\xc3\\xbc"])
@@ -81,7 +87,13 @@ def _line(who: str, when: datetime, what: str, status: str, size: str, browser: 
 
 
 good = st.builds(
-    _line, client, moment, path, st.sampled_from(["200", "304", "404", "500", "-"]), st.sampled_from(["0", "17", "-"]), agent
+    _line,
+    client,
+    moment,
+    path,
+    st.sampled_from(["200", "304", "404", "500", "-"]),
+    st.sampled_from(["0", "17", "-"]),
+    agent,
 )
 """Lines of the format, without their LF."""
 
@@ -90,7 +102,25 @@ junk = st.one_of(
     st.sampled_from([b"", b"\r", b'"', b"\0", b"\xff\xfe", b"GET / HTTP/1.0", b'\\"', b" ", b"x" * 5000]),
 ).map(lambda data: data.replace(b"\n", b""))
 
-SIGNS = (b'"', b'" ', b'\\"', b"\\", b"\r", b"\0", b"\xff", b"\xc3\x28", b"\x1b[2J", b'"\r"', b" - - [", b'\r\r"', b"\x85", b"\xe2\x80\xa8")
+SIGNS = (
+    b'"',
+    b'" ',
+    b'\\"',
+    b"\\",
+    b"\r",
+    b"\0",
+    b"\xff",
+    b"\xc3\x28",
+    b"\x1b[2J",
+    b'"\r"',
+    b" - - [",
+    b'\r\r"',
+    b"\x85",
+    b"\xe2\x80\xa8",
+)
+
+JOINTS = (b"", b"\r", b"\r\r", b"\0", b'"', b"\x0b", b"\x85", b" ", b"\\n")
+"""What may stand where a newline should: a line that holds two must not become two."""
 
 
 def _spoilt(line: bytes, sign: bytes, where: float) -> bytes:
@@ -101,7 +131,7 @@ def _spoilt(line: bytes, sign: bytes, where: float) -> bytes:
 hostile = st.one_of(
     junk,
     st.builds(_spoilt, good, st.sampled_from(SIGNS), st.floats(0, 1)),
-    st.builds(lambda one, other: one + other, good, good),  # a missing newline
+    st.builds(lambda one, mark, other: one + mark + other, good, st.sampled_from(JOINTS), good),  # a missing newline
     st.builds(lambda line, cut: line[: int(len(line) * cut)], good, st.floats(0, 1)),
 )
 any_line = st.one_of(good, good, hostile)
@@ -133,7 +163,11 @@ def total(parts: list[Result]) -> tuple[object, ...]:
     for part in parts:
         rejected.update(part.rejected)
         cells.update(part.cells)
-    table = merge([part.table for part in parts], plain_policy().spec) if parts else plain_policy().spec.schema.empty_table()
+    table = (
+        merge([part.table for part in parts], plain_policy().spec)
+        if parts
+        else plain_policy().spec.schema.empty_table()
+    )
     counts = (sum(part.lines for part in parts), sum(part.counted for part in parts), sum(p.redacted for p in parts))
     return table.to_pylist(), +rejected, +cells, counts, max((p.newest for p in parts if p.newest), default=None)
 
@@ -219,10 +253,14 @@ def test_two_files_never_change_the_store(tmp_path_factory: pytest.TempPathFacto
 
 def rows(data: bytes) -> list[dict[str, object]]:
     """The rows of the accepted lines, in order."""
-    return pipeline(counted=False)(Chunk(data, 0, len(data)), Window(None, None)).table.to_pylist()
+    return pipeline(coded=False)(Chunk(data, 0, len(data)), Window(None, None)).table.to_pylist()
 
 
-@given(st.lists(good, min_size=1, max_size=6), st.lists(hostile, min_size=1, max_size=3), st.lists(good, min_size=1, max_size=6))
+@given(
+    st.lists(good, min_size=1, max_size=6),
+    st.lists(hostile, min_size=1, max_size=3),
+    st.lists(good, min_size=1, max_size=6),
+)
 @example([_line("a", NOW, "/1", "200", "1", "-")], [b'"\r"', b'\r"'], [_line("b", NOW, "/2", "200", "1", "-")])
 @example(
     [_line("a", NOW, "/1", "200", "1", "-")] * 2,
@@ -232,8 +270,57 @@ def rows(data: bytes) -> list[dict[str, object]]:
 def test_no_line_changes_its_neighbours(before: list[bytes], odd: list[bytes], after: list[bytes]) -> None:
     """A stray quote, a bare CR, a NUL, invalid UTF-8, a missing newline, any bytes: the rows of the lines before and
     after are those that they have alone, and the odd lines' own are those that they have alone."""
-    first, middle, last = ([b"".join(line + b"\n" for line in part) for part in (before, odd, after)])
+    first, middle, last = [b"".join(line + b"\n" for line in part) for part in (before, odd, after)]
     assert rows(first + middle + last) == rows(first) + rows(middle) + rows(last)
+
+
+def neighbours(odd: list[bytes]) -> None:
+    """Between each two of the odd lines stands a good one of its own path and size: each is counted, and the whole is
+    what the oracle finds."""
+    good_one = [_line("91.44.26.11", NOW, f"/n/{n}", "200", str(5000 + n), AGENT) for n in range(len(odd) + 1)]
+    mixed = [line for pair in zip(good_one, odd, strict=False) for line in pair] + good_one[len(odd) :]
+    data = b"".join(line + b"\n" for line in mixed)
+    result = pipeline(coded=False)(Chunk(data, 0, len(data)), Window(None, None))
+    truth = read_data(data, EDGE)
+    found = [(row["file"], row["bytes"]) for row in result.table.to_pylist()]
+    own = [(f"/n/{n}", 5000 + n) for n in range(len(odd) + 1)]
+    assert [each for each in found if each in set(own)] == own
+    assert (result.lines, result.counted) == (truth.lines, truth.counted)
+    assert {reason: count for reason, count in result.rejected.items() if count} == dict(truth.rejected)
+    assert sum(size for _, size in found) == truth.bytes
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_sign_at_each_place(sign: bytes) -> None:
+    """A quote, a CR, a NUL, no UTF-8 and their like, at each place of a line: its neighbours are untouched."""
+    line = _line("91.44.26.12", NOW, "/odd?x", "200", "7", "curl/8.5.0")
+    odd = [line[:at] + sign + line[at:] for at in range(len(line) + 1)]
+    neighbours(odd)
+    neighbours(odd[len(odd) // 2 :][:1])  # one alone: where the others need not go the slow way for their number
+
+
+@pytest.mark.parametrize("joint", JOINTS)
+def test_two_lines_in_one(joint: bytes) -> None:
+    """Without its newline, or with another sign in its place, a line and the next are one, which is no line."""
+    line = _line("91.44.26.12", NOW, "/odd", "200", "7", "curl/8.5.0")
+    neighbours([line + joint + line])
+    neighbours([line + joint + line, line, line + joint + line + joint + line])
+
+
+def test_quotes_that_would_make_up_for_each_other() -> None:
+    """Lines that have too many and too few quotes, as many as two good ones together: the hardest for a fast cut."""
+    line = _line("91.44.26.12", NOW, "/odd", "200", "7", "curl/8.5.0")
+    more, less = line + b'"', line[:-1]
+    for odd in (
+        [more, less],
+        [less, more],
+        [line[:-3], b'"curl/8.5.0"'],
+        [line + b'"\r"' + line, less, more],
+        [b'"' * 6],
+    ):
+        neighbours(odd)
+        data = b"".join(each + b"\n" for each in odd)  # and with nothing between
+        assert rows(data) == [row for each in odd for row in rows(each + b"\n")]
 
 
 @HALF
@@ -269,7 +356,9 @@ PLACES = (
 )
 
 
-def _planted(found: ipaddress.IPv4Address | ipaddress.IPv6Address, where: int, encode: bool, who: str, when: datetime) -> bytes:
+def _planted(
+    found: ipaddress.IPv4Address | ipaddress.IPv6Address, where: int, encode: bool, who: str, when: datetime
+) -> bytes:
     text = quote(str(found), safe="") if encode else str(found)
     field = [str(found)] * 5
     what = PLACES[where].format(text)
@@ -280,18 +369,20 @@ def _planted(found: ipaddress.IPv4Address | ipaddress.IPv6Address, where: int, e
 
 
 @given(
-    st.lists(st.tuples(address, st.integers(0, len(PLACES) - 1), st.booleans(), client, moment), min_size=1, max_size=8),
+    st.lists(
+        st.tuples(address, st.integers(0, len(PLACES) - 1), st.booleans(), client, moment), min_size=1, max_size=8
+    ),
     st.lists(any_line, max_size=8),
 )
 def test_no_cell_contains_an_address(planted: list[tuple[object, ...]], others: list[bytes]) -> None:
     """Addresses as client, ident, user, in path, query, referrer and agent: none, in any spelling, is in any cell of
-    the table, aggregated or not, raw or percent-decoded."""
+    the table, coded or not, raw or percent-decoded."""
     lines = [_planted(*each) for each in planted]  # type: ignore[arg-type]  # drawn so
     data = b"".join(line + b"\n" for line in [*lines, *others])
     needles = set().union(*(spellings(each[0]) for each in planted))  # type: ignore[arg-type]  # an address
     needles |= addresses_in(b"\n".join(line for line in lines))
-    for counted in (True, False):
-        table = pipeline(counted=counted)(Chunk(data, 0, len(data)), Window(None, None)).table
+    for coded in (True, False):
+        table = pipeline(coded=coded)(Chunk(data, 0, len(data)), Window(None, None)).table
         cells = "\n".join(str(value) for row in table.to_pylist() for value in row.values() if isinstance(value, str))
         assert Needles(needles).found_in(cells.encode()) == set()
         assert addresses_in(cells) == set()

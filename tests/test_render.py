@@ -17,6 +17,7 @@ from loganon.errors import ConfigurationError
 from loganon.formats import TIMES, Format, load_formats, parse_format
 from loganon.lookups import open_lookups
 from loganon.lookups.agents import Agents, load_families
+from loganon.parse import make_parser
 from loganon.parse.clock import parse_times
 from loganon.pipeline import Pipeline, build
 from loganon.policy import Policy, parse_policy
@@ -35,7 +36,7 @@ LEAST = re.sub(r"(?m)^(domain|file|browser|success|bytes).*\n", "", PLAIN)
 def pipeline(name: str, policy: Policy | None = None) -> Pipeline:
     """The pipeline whose rows a writer of the format takes."""
     lookups = open_lookups([SAMPLES / "providers.mmdb"])
-    return build(policy or plain_policy(), FORMATS[name], lookups, counted=False, coded=True)
+    return build(policy or plain_policy(), FORMATS[name], lookups, coded=True, timezone=UTC)
 
 
 def again(name: str, data: bytes, policy: Policy | None = None) -> bytes:
@@ -51,6 +52,13 @@ def rows(name: str, data: bytes, policy: Policy | None = None) -> list[dict[str,
     return result.table.to_pylist()
 
 
+@cache
+def refused(name: str, data: bytes) -> frozenset[int]:
+    """The numbers of the lines of `data`, none of them empty, that are not of the format."""
+    read = make_parser(FORMATS[name], needs=frozenset(), timezone=UTC, max_rejects=len(data))
+    return frozenset(reject.line for reject in read(Chunk(data, 0, len(data)), ()).rejects)
+
+
 def settled(row: dict[str, object]) -> dict[str, object]:
     """A row as it is when its line is read again: a bare public suffix is no host name."""
     return row | ({"domain": "unknown"} if str(row["domain"]).startswith(".") else {})
@@ -64,7 +72,7 @@ def good_lines(fmt: Format) -> bytes:
 @pytest.mark.parametrize("name", [name for name, fmt in FORMATS.items() if fmt.dialect == "template"])
 @pytest.mark.parametrize("text", [PLAIN, LEAST], ids=["all fields", "the time only"])
 def test_format_is_kept(name: str, text: str) -> None:
-    """What is written of a format's examples is of that format and says the same; written twice it no longer changes."""
+    """What is written of a format's examples is of that format and says the same; twice it no longer changes."""
     policy = parse_policy(text, where="test")
     data = good_lines(FORMATS[name])
     once = again(name, data, policy)
@@ -115,7 +123,9 @@ def test_escapes() -> None:
 
 def test_format_without_escapes() -> None:
     """Where a format has no escapes, percent-encoding keeps a quote from ending the value."""
-    fmt = parse_format("bare", 'title="t"\nvendor="v"\ndialect="template"\nescape="none"\ntemplate=\'%h %t \\"%r\\"\'\n')
+    fmt = parse_format(
+        "bare", 'title="t"\nvendor="v"\ndialect="template"\nescape="none"\ntemplate=\'%h %t \\"%r\\"\'\n'
+    )
     table = pa.table({"time": pa.array([datetime(2026, 10, 10, tzinfo=UTC)]), "domain": ["a b"], "file": ['/"\\']})
     write = make_writer(fmt, {"time": ("time",), "client": ("domain",), "request": ("file",)})
     assert write(table) == b'a%20b [10/Oct/2026:00:00:00 +0000] "GET /%22%5C HTTP/1.0"\n'

@@ -9,7 +9,8 @@ import pytest
 
 from loganon import job
 from loganon.errors import CheckError
-from support.cli import Command
+from loganon.store import LocalStore
+from support.cli import Inside
 from support.runs import NOW, days, hours_of, ingest, line
 from support.store_cases import snapshot
 
@@ -49,9 +50,9 @@ def test_at_six_weeks_to_the_second(store: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_drops_and_says_so(store: Path, tmp_path: Path) -> None:
-    """`run --now` at the day: `partitions_dropped` names it, the table has it no more, nor has a deleted file's name."""
+    """`run --now` at the day: `partitions_dropped` names it, the store has it no more, in no name either."""
     log = write(tmp_path / "new.log", moment(NOW.date(), 8))
-    command = Command(tmp_path)
+    command = Inside(tmp_path)
     command.key.write_bytes(b"the key of the tests, 32 bytes..")
     done = command("run", log, "--store", store, "--now", "2026-11-21T12:00:00Z", "--json", "--quiet")
     assert done.code == 0, done.err
@@ -93,7 +94,7 @@ def test_the_cutoff_never_moves_back(store: Path, tmp_path: Path) -> None:
 
 def test_dry_run(store: Path, tmp_path: Path) -> None:
     """`retain --dry-run` prints the plan and changes no byte; `retain` then does what it said, and needs no key."""
-    command = Command(tmp_path)
+    command = Inside(tmp_path)
     before = snapshot(store)
     words = ("retain", "--store", store, "--now", "2026-11-21T00:00:00Z")
     plan = command(*words, "--dry-run")
@@ -120,7 +121,7 @@ def test_lead(store: Path, tmp_path: Path) -> None:
 
 def test_lead_of_the_command(store: Path, tmp_path: Path) -> None:
     """As an option: a minute short of the day's end it is not enough, at its end it is."""
-    command = Command(tmp_path)
+    command = Inside(tmp_path)
     words = ("retain", "--store", store, "--now", "2026-11-21T12:00:00Z", "--json", "--lead")
     assert command(*words, "719m").json["partitions_dropped"] == [str(OLD)]
     assert command(*words, "12h").json["partitions_dropped"] == [str(YOUNGER)]
@@ -145,7 +146,7 @@ def test_a_long_step_of_the_cutoff(store: Path, tmp_path: Path) -> None:
 
 def test_a_long_step_by_the_command(store: Path, tmp_path: Path) -> None:
     """`retain` is guarded alike: 1, one message with the way out, nothing deleted."""
-    command = Command(tmp_path)
+    command = Inside(tmp_path)
     before = snapshot(store)
     done = command("retain", "--store", store, "--now", "2027-01-01")
     assert (done.code, done.out) == (1, "")
@@ -180,7 +181,7 @@ def test_a_clock_that_is_behind(store: Path, tmp_path: Path) -> None:
 
 def test_a_clock_that_is_behind_in_the_command(store: Path, tmp_path: Path) -> None:
     """Exit code 1, the message on one line, and the JSON object all the same."""
-    command = Command(tmp_path)
+    command = Inside(tmp_path)
     command.key.write_bytes(b"the key of the tests, 32 bytes..")
     log = write(tmp_path / "new.log", moment(OLD, 8))
     words = ("run", log, "--store", store, "--now", "2026-10-10T00:00:00Z", "--json")
@@ -211,12 +212,15 @@ def test_deletion_whatever_became_of_the_logs(store: Path, tmp_path: Path, kind:
 
 
 def test_deletion_although_ingestion_broke(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error inside loganon in the middle of a log does not keep what is past its day."""
+    """An error inside loganon in the middle of a log does not keep what is past its day; and before the first line is
+    read the cutoff is raised and the partition gone."""
 
     class BrokenError(Exception):
         pass
 
     def broken(*_: object) -> None:
+        assert LocalStore.open(store).cutoff() == YOUNGER
+        assert days(store) == [str(YOUNGER)]
         raise BrokenError
 
     log = write(tmp_path / "new.log", moment(NOW.date(), 8))

@@ -24,6 +24,7 @@ MAX_LIST = 4096  # characters of a forwarded list that are looked at, from its e
 MAX_ELEMENTS = 64  # elements of a forwarded list that are looked at, from its end
 
 _WRAPPING = " \t\r\n\f\v\"'`<>(){},;"
+_SEPARATORS = frozenset(",; \t")  # of a list: its first element must not be taken for all of it
 _DIGITS = frozenset("0123456789")
 _OCTAL = frozenset("01234567")
 _HEX = frozenset("0123456789abcdef")
@@ -62,8 +63,9 @@ def parse_address(token: str) -> Address | None:
     """
     if not token or len(token) > MAX_TOKEN:
         return None
-    address = _decode(clean(token).partition("%")[0])
-    if address is None and "%" in token:  # `2003::1%ab`: a zone id that looks like an escape
+    text = clean(token)
+    address = _decode(text.partition("%")[0])
+    if address is None and "%" in token and _SEPARATORS.isdisjoint(text):  # `2003::1%ab`: a zone like an escape
         address = _decode(clean(token.partition("%")[0]))
     return None if address is None else embedded(address)
 

@@ -19,9 +19,11 @@ from loganon import job
 from loganon.chunks import Chunk, Window
 from loganon.errors import UnreadableDataError
 from loganon.fields import REQUESTS
-from loganon.formats import Format, load_formats, named_format
+from loganon.formats import Format, load_formats
+from loganon.formats.given import resolve
 from loganon.keys import Key
 from loganon.lookups import open_lookups
+from loganon.parse import ParseState
 from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import REASONS, build
 from loganon.policy import DEFAULT, Policy, load_policy
@@ -74,7 +76,7 @@ def run(
         key=Key(key) if isinstance(key, bytes) else Path(key) if key else _default_key(),
         clock=job.Clock(_utc(now) if now else datetime.now(UTC)),
         lookups=open_lookups(provider_db, trusted_proxies),
-        reading=Reading(named_format(format), timezone, stream),
+        reading=Reading(resolve(format), timezone, stream),
     )
 
 
@@ -97,16 +99,18 @@ def anonymize(
     policy = load_policy(policy) if isinstance(policy, str) else policy
     chunks = _chunks(lines)
     first = next(chunks, None)
-    fmt = named_format(format) or _detected(first)
+    fmt = resolve(format) or _detected(first)
     rejected: Counter[str] = Counter()
     redacted, tables = 0, []
     if first is not None and fmt is not None:
-        pipeline = build(policy, fmt, open_lookups(provider_db, trusted_proxies), counted=False, timezone=timezone)
+        pipeline = build(policy, fmt, open_lookups(provider_db, trusted_proxies), coded=False, timezone=timezone)
         window = Window(None, None)
         if now is not None:
             window = Window(policy.keep_for.cutoff(_utc(now).date()), _utc(now) + job.AHEAD)
+        state: ParseState = ()
         for chunk in (first, *chunks):
-            result = pipeline(chunk, window)
+            result = pipeline(chunk, window, state)
+            state = result.state
             rejected.update(result.rejected)
             redacted += result.redacted
             tables.append(result.table)

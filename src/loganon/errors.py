@@ -12,10 +12,10 @@ class LoganonError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
-        self.what = what
-        self.where = where
-        self.fix = fix
-        super().__init__(" ".join(_sentence(part) for part in (what, where, fix) if part))
+        self.what = printable(what)
+        self.where = printable(where)
+        self.fix = printable(fix)
+        super().__init__(" ".join(_sentence(part) for part in (self.what, self.where, self.fix) if part))
 
 
 class CheckError(LoganonError):
@@ -48,6 +48,10 @@ class InputOutputError(LoganonError):
     exit_code = 74
 
 
+class UnreadableInputError(InputOutputError):
+    """Reading an input failed: the disk or the mount, not the store; other inputs are read all the same."""
+
+
 class BusyError(LoganonError):
     """Another process holds the store."""
 
@@ -58,6 +62,11 @@ class ConfigurationError(LoganonError):
     """Policy, key, provider database or store configuration is wrong."""
 
     exit_code = 78
+
+
+def printable(text: str) -> str:
+    """The text on one line: control characters, and the bytes of a file name that is no text, as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def _sentence(text: str) -> str:

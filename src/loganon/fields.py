@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from loganon.lookups import Lookups
 from loganon.treatments import Treatment
 from loganon.treatments.browser import make_browser
-from loganon.treatments.client import make_provider
+from loganon.treatments.client import MAX_V4, MAX_V6, make_provider, make_truncated
 from loganon.treatments.file import make_path
 from loganon.treatments.outcome import as_it_is, success_flag
 from loganon.treatments.time import make_time
@@ -42,6 +42,15 @@ class ProviderOptions(Options):
     as_: Literal["provider"] = Field(alias="as")
     known_only: bool = Field(default=True, description="of other domains keep only the public suffix (`.de`)")
     known: tuple[str, ...] = Field(default=(), strict=False, description="domains of further known providers")
+    minimum: Minimum = 0
+
+
+class TruncatedOptions(Options):
+    """The client's network: its address without the last bits. Shortened, not certified anonymous."""
+
+    as_: Literal["truncated"] = Field(alias="as")
+    v4: int = Field(default=MAX_V4, ge=0, le=MAX_V4, description="bits of an IPv4 address that are kept")
+    v6: int = Field(default=MAX_V6, ge=0, le=MAX_V6, description="bits of an IPv6 address that are kept")
     minimum: Minimum = 0
 
 
@@ -83,7 +92,8 @@ class Row:
     """One field: `raw` columns in order of preference, `options` a policy may give, what they store, and who treats.
 
     `columns(options)` are the stored columns; `other` is what a rare value becomes in each of them, where the field may
-    have a minimum; `measure`: summed rather than grouped by.
+    have a minimum; `measure`: summed rather than grouped by. `required`: no policy without it.
+    `networks(options)`: the lengths of prefix (IPv4, IPv6) of the networks that alone may stand in its column.
     """
 
     raw: tuple[str, ...]
@@ -92,6 +102,8 @@ class Row:
     make: Callable[[Any, str, Lookups], Treatment]
     other: tuple[str, ...] = ()
     measure: bool = False
+    required: bool = False
+    networks: Callable[[Any], tuple[int, int]] | None = None
 
 
 def _one(name: str, kind: pa.DataType) -> Callable[[Any], tuple[tuple[str, pa.DataType], ...]]:
@@ -104,7 +116,13 @@ def _browser_columns(options: BrowserOptions) -> tuple[tuple[str, pa.DataType], 
 
 
 FIELDS: Mapping[str, Row] = {
-    "time": Row(("time",), TimeOptions, _one("time", TIME), lambda options, _raw, _lookups: make_time(options.as_)),
+    "time": Row(
+        ("time",),
+        TimeOptions,
+        _one("time", TIME),
+        lambda options, _raw, _lookups: make_time(options.as_),
+        required=True,  # partitions are made by it
+    ),
     "domain": Row(
         ("client",),
         ProviderOptions,
@@ -116,6 +134,14 @@ FIELDS: Mapping[str, Row] = {
             trusted=lookups.trusted_proxies,
         ),
         other=("other",),
+    ),
+    "network": Row(
+        ("client",),
+        TruncatedOptions,
+        _one("network", pa.string()),
+        lambda options, _raw, lookups: make_truncated(v4=options.v4, v6=options.v6, trusted=lookups.trusted_proxies),
+        other=("other",),
+        networks=lambda options: (options.v4, options.v6),
     ),
     "file": Row(
         ("request", "path"),

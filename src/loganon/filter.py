@@ -71,7 +71,7 @@ class Access:
     """The step of an access log: each line's permitted values, written in its format again. `state` as a parser's."""
 
     def __init__(self, policy: Policy, fmt: Format, lookups: Lookups, timezone: tzinfo | None) -> None:
-        self._pipeline = build(policy, fmt, lookups, counted=False, coded=True, timezone=timezone)
+        self._pipeline = build(policy, fmt, lookups, coded=True, timezone=timezone)
         self._write = make_writer(fmt, self._pipeline.kept)
         self._state: ParseState = ()
 

@@ -10,19 +10,20 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pyarrow.compute as pc
 
 from loganon.aggregate import merge
 from loganon.chunks import Window
-from loganon.errors import BusyError, MissingInputError, UnreadableDataError
-from loganon.formats import Format, load_formats
+from loganon.errors import BusyError, MissingInputError, UnreadableDataError, UnreadableInputError, printable
+from loganon.formats import Format, load_formats, with_fields
 from loganon.keys import Key
 from loganon.lookups import Lookups
-from loganon.parse.detect import detect, sample_lines
+from loganon.parse.detect import SHARE, detect, sample_lines
 from loganon.pipeline import Pipeline, build
 from loganon.policy import Policy
-from loganon.reading import OpenLog, Reading, SkippedError, other_format, set_aside, unknown_format
+from loganon.reading import OpenLog, Reading, SkippedError, other_format, set_aside, unknown_format, zone_note
 from loganon.sources import STDIN, Source, open_source
 from loganon.sources.files import BEGINNING_BYTES
 from loganon.sources.identity import (
@@ -73,8 +74,8 @@ class Ingest:
         self._now = now
         self._summary = summary
         self._progress = progress or (lambda _log, _bytes: None)
-        self._formats = load_formats()
-        self._pipelines: dict[str, Pipeline] = {}
+        self._formats = {name: with_fields(fmt, reading.fields) for name, fmt in load_formats().items()}
+        self._pipelines: dict[tuple[str, str], Pipeline] = {}
         self._logs: dict[str, LogSummary] = {}
         self._batch: list[OpenLog] = []
         self._records: Mapping[str, Record] = store.records()
@@ -121,6 +122,9 @@ class Ingest:
                     self._read(log, source)
         except MissingInputError as error:
             self._skip(path, "missing", error)
+        except UnreadableInputError as error:  # what was committed of it stands, the rest is for the next run
+            self._batch = [log for log in self._batch if log.summary is not summary]
+            self._summary.errors.append(error)
         except SkippedError as error:
             fine = error.reason == "empty" or (error.reason == "error_log" and len(self._logs) > 1)
             self._skip(path, error.reason, None if fine else error)
@@ -141,13 +145,21 @@ class Ingest:
             return None
         if source.damaged is not None and len(start) < _LEAST:
             raise set_aside(path, "a compressed log that ends early", "Run again once it is whole")
-        stream = self._reading.stream or stream_name(path)
+        stream = self._reading.stream or printable(stream_name(path))
         before = None if path == STDIN else self._known(path, source, start, stream)
         summary.already_counted = sum(before.lines.values()) - summary.lines.total() if before else 0
-        fmt = self._format(path, start, before)
+        last = before or self._last_of(stream)
+        fmt = self._format(path, start, before, last)
+        zone = self._reading.timezone or (ZoneInfo(last.timezone) if last and last.timezone else None)
+        self._summary.warnings += zone_note(path, fmt, zone)
         summary.source, summary.format = before.id if before else secrets.token_hex(16), fmt.name
         state, done = (before.state, before.done) if before else ((), 0)
-        return OpenLog(summary, stream, summary.source, start[:BEGINNING_BYTES], before, fmt, state, done)
+        return OpenLog(summary, stream, summary.source, start[:BEGINNING_BYTES], before, fmt, zone, state, done)
+
+    def _last_of(self, stream: str) -> Record | None:
+        """The record of the stream that was committed last: what a new log of it is likely to be like."""
+        records = [record for record in self._records.values() if record.stream == stream and record.committed]
+        return max(records, key=lambda record: record.committed or self._now, default=None)
 
     def _waits(self, source: Source, start: bytes) -> bool:
         """A plain file whose first line is not finished, and may still be."""
@@ -172,13 +184,17 @@ class Ingest:
             raise set_aside(path, answer.reason, answer.fix)
         return before
 
-    def _format(self, path: str, start: bytes, before: Record | None) -> Format:
-        """The format given, or recorded for the log, or found in its first lines."""
+    def _format(self, path: str, start: bytes, before: Record | None, last: Record | None) -> Format:
+        """The format given, or recorded for the log, or for its stream if it fits, or found in its first lines."""
         if self._reading.format is not None:
-            return self._reading.format
-        if before is not None and before.format in self._formats:
-            return self._formats[before.format]
-        found = detect(sample_lines(start), self._formats.values())
+            return with_fields(self._reading.format, self._reading.fields)
+        recorded = self._formats.get(last.format) if last else None
+        if recorded is not None and before is not None:
+            return recorded
+        lines = sample_lines(start)
+        if recorded is not None and (found := detect(lines, [recorded])).format and found.share >= SHARE:
+            return recorded
+        found = detect(lines, self._formats.values())
         if found.error_log:
             what = f"an error log ({found.error_log}): it holds messages, not accesses"
             raise SkippedError("error_log", what, where=path, fix="Name the access log")
@@ -188,18 +204,30 @@ class Ingest:
 
     def _read(self, log: OpenLog, source: Source) -> None:
         """All new lines of one log into the batch; commits where the batch is full."""
-        name = log.format.name
+        name = (log.format.name, str(log.timezone))
         if name not in self._pipelines:
-            self._pipelines[name] = build(self._policy, log.format, self._lookups, timezone=self._reading.timezone)
+            self._pipelines[name] = build(
+                self._policy,
+                log.format,
+                self._lookups,
+                coded=True,
+                rules=self._reading.exclude,
+                timezone=log.timezone,
+            )
         pipeline = self._pipelines[name]
         self._batch.append(log)
         for chunk in source.chunks(final=self._reading.final):
             log.add(pipeline(chunk, self._window, log.state), end=chunk.end, tail=source.tail)
             self._progress(log.summary.log, source.position)
-            if sum(each.rows for each in self._batch) >= FLUSH_ROWS:
-                self._judge(log, source)
-                self._flush(keep=log)
+            if self._rows() >= FLUSH_ROWS:
+                log.compact(self._policy.spec)
+                if self._rows() >= FLUSH_ROWS // 2:
+                    self._judge(log, source)
+                    self._flush(keep=log)
         self._judge(log, source)
+
+    def _rows(self) -> int:
+        return sum(log.rows for log in self._batch)
 
     def _judge(self, log: OpenLog, source: Source) -> None:
         """Whether what was read of a log may be committed; SkippedError, and it leaves the batch, where not."""
@@ -210,6 +238,8 @@ class Ingest:
             error = set_aside(path, "it changed while it was read", "Run again")
         elif log.before is None and log.lines and not log.fits:
             error = other_format(path, log.format)
+            if not log.lines.total():  # a header, and no line yet
+                error = SkippedError("empty", "the log has no line", where=path)
         if error is not None:
             self._batch.remove(log)
             raise error
@@ -231,8 +261,9 @@ class Ingest:
 
     def _commit(self, parts: Sequence[OpenLog]) -> None:
         spec = self._policy.spec
-        rows = merge([table for log in parts for table in log.tables], spec)
-        sources = tuple(log.part(self._key, self._reading.timezone) for log in parts)
+        tables = [table for log in parts for table in log.tables]
+        rows = tables[0] if len(tables) == 1 and parts[0].compacted else merge(tables, spec)
+        sources = tuple(log.part(self._key) for log in parts)
         with self._store.locked(self._reading.wait) as held:
             self._records = held.records()
             for log in parts:

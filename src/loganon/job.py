@@ -24,6 +24,9 @@ AHEAD = timedelta(hours=24)
 """A line further ahead of the clock is `future`; a clock further behind the last commit stops the run."""
 LONGEST_STEP = timedelta(days=60)
 
+_REPORTED = (CheckError, CannotWriteError, InputOutputError)
+"""Errors of the store that the summary reports; ConfigurationError and BusyError are raised."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -60,26 +63,26 @@ def run(
     check_writer(reading.writer)
     try:
         standing, policy, secret = _open(store, policy, key, clock.now, group)
-    except (CannotWriteError, InputOutputError) as error:
+    except _REPORTED as error:
         return Summary(policy.name if policy else DEFAULT, str(store), errors=[error])
     summary = Summary(policy.name, str(store), strict=strict)
     try:
         window = Window(_prune(standing, policy, clock, reading.wait, summary), clock.now + AHEAD)
-    except (CheckError, CannotWriteError, InputOutputError) as error:  # nothing is read by a clock that is not believed
+    except _REPORTED as error:  # nothing is read by a clock that is not believed
         summary.errors.append(error)
         return summary
-    ingest = Ingest(
-        standing,
-        policy,
-        lookups,
-        secret,
-        reading=reading,
-        window=window,
-        now=clock.now,
-        summary=summary,
-        progress=progress,
-    )
     try:
+        ingest = Ingest(
+            standing,
+            policy,
+            lookups,
+            secret,
+            reading=reading,
+            window=window,
+            now=clock.now,
+            summary=summary,
+            progress=progress,
+        )
         ingest(logs)
     except LoganonError as error:
         summary.errors.append(error)
@@ -95,8 +98,12 @@ def retain(store: Path, *, clock: Clock, wait: timedelta, dry_run: bool) -> tupl
     standing = LocalStore.open(store)
     policy = frozen_policy(standing)
     summary = Summary(policy.name, str(store))
-    cutoff = _next_cutoff(standing.cutoff(), standing.last_commit(), policy, clock)
-    plan = _plan(standing.partitions(), cutoff, policy)
+    try:
+        cutoff = _next_cutoff(standing.cutoff(), standing.last_commit(), policy, clock)
+        plan = _plan(standing.partitions(), cutoff, policy)
+    except _REPORTED as error:
+        summary.errors.append(error)
+        return Plan(None, ()), summary
     if not dry_run:
         _finish(standing, policy, clock, wait, summary)
         _raise_fatal(summary)

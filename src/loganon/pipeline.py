@@ -6,7 +6,7 @@ Work is done once per distinct value: the parser gives dictionaries, treatments 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, tzinfo
 
@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loganon.chunks import Chunk, Window
+from loganon.exclude import Consent, Exclude, Rule
 from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format
 from loganon.gate import check
 from loganon.lookups import Lookups
-from loganon.parse import Parser, ParseState, Reject, make_parser
+from loganon.parse import Parsed, Parser, ParseState, Reject, make_parser
 from loganon.policy import Policy
 from loganon.treatments import Treatment
 
@@ -44,6 +45,7 @@ class Result:
     newest: datetime | None
     state: ParseState
     rejects: tuple[Reject, ...] = field(default=(), repr=False)
+    exact: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,15 @@ class _Step:
 class Pipeline:
     """`pipeline(chunk, window, state)` -> Result, for one policy, one format and one set of look-ups.
 
-    `counted`: rows that agree on every key are counted together; otherwise the table has one row for each accepted
-    line, in the order of the lines; with `coded` its strings stay dictionaries, which `render` writes lines from.
+    The table has one row for each accepted line, in the order of the lines; with `coded` its strings stay dictionaries,
+    which is how `aggregate` and `render` like them.
     """
 
-    def __init__(self, policy: Policy, parser: Parser, lookups: Lookups, *, counted: bool, coded: bool = False) -> None:
+    def __init__(self, policy: Policy, parser: Parser, lookups: Lookups, exclude: Exclude, *, coded: bool) -> None:
         self._spec = policy.spec
         self._parser = parser
-        self._counted = counted
+        self._exclude = exclude
+        self._networks = _networks(policy)
         self._coded = coded
         self._steps = tuple(_steps(policy, parser, lookups))
 
@@ -78,15 +81,16 @@ class Pipeline:
         """The chunk's permitted rows; never raises on data."""
         parsed = self._parser(chunk, state)
         rejected = Counter(parsed.rejected)
-        keep = _judge(parsed.columns["time"], window, rejected)
+        keep = _judge(self._refusals(parsed, window), rejected)
         columns = parsed.columns if keep is None else {n: c.filter(keep) for n, c in parsed.columns.items()}
         counted = parsed.rows if keep is None else len(columns["time"])
         stored: dict[str, pa.Array] = {REQUESTS: pa.repeat(pa.scalar(1, pa.int64()), counted)}
         for step in self._steps:
             stored.update(_apply(step, columns, counted))
         names = self._spec.schema.names
-        table, redacted = check(pa.table([stored[name] for name in names], names), self._spec.schema)
-        table = table if self._counted or self._coded else table.cast(self._spec.schema)
+        table = pa.table([stored[name] for name in names], names)
+        table, redacted = check(table, self._spec.schema, networks=self._networks)
+        table = table if self._coded else table.cast(self._spec.schema)
         return Result(
             table,
             parsed.lines,
@@ -97,7 +101,21 @@ class Pipeline:
             pc.max(columns["time"]).as_py(),
             parsed.state,
             parsed.rejects,
+            parsed.exact,
         )
+
+    def _refusals(self, parsed: Parsed, window: Window) -> Iterator[tuple[str, pa.Array]]:
+        """Masks of the rows that are refused, by reason, in the order of the reasons."""
+        excluded, refused = self._exclude(parsed.columns, parsed.rows)
+        times = parsed.columns["time"]
+        if excluded is not None:
+            yield "excluded", excluded
+        if refused is not None:
+            yield "no_consent", refused
+        if window.cutoff is not None:
+            yield "expired", pc.less(times, pa.scalar(datetime.combine(window.cutoff, time(), UTC), times.type))
+        if window.latest is not None:
+            yield "future", pc.greater(times, pa.scalar(window.latest, times.type))
 
 
 def build(
@@ -105,15 +123,19 @@ def build(
     fmt: Format,
     lookups: Lookups,
     *,
-    counted: bool = True,
-    coded: bool = False,
+    coded: bool,
+    rules: Sequence[Rule] = (),
     timezone: tzinfo | None = None,
     max_rejects: int = 0,
 ) -> Pipeline:
-    """The pipeline of a policy for a format; `counted`, `coded` as in `Pipeline`, the rest as in `make_parser`."""
-    needs = frozenset(raw for name, _ in policy.kept() for raw in FIELDS[name].raw)
+    """The pipeline of a policy for a format; lines that one of `rules` describes are `excluded`.
+
+    `coded` as in `Pipeline`, the rest as in `make_parser`.
+    """
+    exclude = Exclude(rules, Consent(policy.consent.require, policy.consent.exclude_when))
+    needs = exclude.raw | {raw for name, _ in policy.kept() for raw in FIELDS[name].raw}
     parser = make_parser(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
-    return Pipeline(policy, parser, lookups, counted=counted, coded=coded)
+    return Pipeline(policy, parser, lookups, exclude, coded=coded)
 
 
 def _steps(policy: Policy, parser: Parser, lookups: Lookups) -> list[_Step]:
@@ -126,20 +148,25 @@ def _steps(policy: Policy, parser: Parser, lookups: Lookups) -> list[_Step]:
     return steps
 
 
-def _judge(times: pa.Array, window: Window, rejected: Counter[str]) -> pa.Array | None:
-    """Which rows the window admits (None: all); the others are counted in `rejected`."""
+def _networks(policy: Policy) -> dict[str, tuple[int, int]]:
+    """The columns in which networks may stand, and how long their prefixes are."""
+    found: dict[str, tuple[int, int]] = {}
+    for name, options in policy.kept():
+        row = FIELDS[name]
+        if row.networks is not None:
+            found.update((column, row.networks(options)) for column, _ in row.columns(options))
+    return found
+
+
+def _judge(refusals: Iterable[tuple[str, pa.Array]], rejected: Counter[str]) -> pa.Array | None:
+    """Which rows none refuses (None: all); the others are counted in `rejected`, each under the first reason."""
     keep = None
-    for reason, moment, outside in (
-        ("expired", window.cutoff and datetime.combine(window.cutoff, time(), UTC), pc.less),
-        ("future", window.latest, pc.greater),
-    ):
-        if moment is None:
-            continue
-        out = outside(times, pa.scalar(moment, times.type))
-        count = pc.sum(out).as_py() or 0
+    for reason, out in refusals:
+        hit = out if keep is None else pc.and_(out, keep)
+        count = pc.sum(hit).as_py() or 0
         if count:
             rejected[reason] += count
-            keep = pc.invert(out) if keep is None else pc.and_(keep, pc.invert(out))
+            keep = pc.invert(hit) if keep is None else pc.and_not(keep, hit)
     return keep
 
 

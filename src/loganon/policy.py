@@ -27,6 +27,10 @@ from loganon.fields import FIELDS, REQUESTS, Options
 from loganon.periods import Period, parse_period
 
 DEFAULT = "imos"
+_HINTS = {
+    "keep_for": ', such as "6 weeks"; there is no default age',
+    "fields.time": ' = { as = "hour" }: partitions are made by it',
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -71,6 +75,13 @@ class Raw(_Part):
     error: Annotated[str, BeforeValidator(_handling)] = "kept 7 days"
 
 
+class Consent(_Part):
+    """Lines that are not counted for want of consent: by what the log shows of it. Neither signal is consent itself."""
+
+    require: tuple[Literal["cookie"], ...] = Field(default=(), strict=False)
+    exclude_when: tuple[Literal["DNT", "Sec-GPC"], ...] = Field(default=(), strict=False)
+
+
 def _period(value: object) -> object:
     return parse_period(value) if isinstance(value, str) else value
 
@@ -84,7 +95,7 @@ def _slug(value: str) -> str:
 _Fields: Any = create_model(
     "_Fields",
     __base__=_Part,
-    **{name: (row.options | None, None) for name, row in FIELDS.items()},  # type: ignore[call-overload]
+    **{name: (row.options, ...) if row.required else (row.options | None, None) for name, row in FIELDS.items()},  # type: ignore[call-overload]  # the fields are known when this runs, not to mypy
 )
 
 
@@ -102,6 +113,7 @@ class Policy(BaseModel):
     controller: Controller = Controller()
     purpose: Purpose = Purpose()
     raw: Raw = Raw()
+    consent: Consent = Consent()
     fields: _Fields
 
     def kept(self) -> Iterator[tuple[str, Options]]:
@@ -179,15 +191,9 @@ def parse_policy(text: str, *, where: str) -> Policy:
         mistake = ConfigurationError(f"the policy is not TOML: {error}", where=where, fix="Mend that line")
         raise PolicyError((mistake,)) from None
     try:
-        policy = Policy.model_validate(data)
+        return Policy.model_validate(data)
     except ValidationError as error:
         raise PolicyError(tuple(_mistake(detail, where) for detail in error.errors())) from None
-    if policy.fields.time is None:
-        mistake = ConfigurationError(
-            "the key fields.time is missing", where=where, fix='Add time = { as = "hour" }: partitions are made by date'
-        )
-        raise PolicyError((mistake,))
-    return policy
 
 
 def from_canonical(text: str, *, where: str) -> Policy:
@@ -210,8 +216,7 @@ def _mistake(detail: ErrorDetails, where: str) -> ConfigurationError:
         fix = f'Did you mean "{near[0]}"?' if near else f"Known here: {_listed(siblings)}"
         return ConfigurationError(f"the policy has an unknown key {key}", where=where, fix=fix)
     if detail["type"] == "missing":
-        hint = ', such as "6 weeks"; there is no default age' if key == "keep_for" else ""
-        return ConfigurationError(f"the key {key} is missing", where=where, fix=f"Set {key}{hint}")
+        return ConfigurationError(f"the key {key} is missing", where=where, fix=f"Set {key}{_HINTS.get(key, '')}")
     if detail["type"] == "literal_error":
         allowed = re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", "")))
         near = difflib.get_close_matches(str(detail["input"]), allowed, n=1, cutoff=0.5)

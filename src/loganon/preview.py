@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from loganon.chunks import Chunk, Window
 from loganon.errors import UnreadableDataError
 from loganon.fields import FIELDS, REQUESTS
-from loganon.formats import Format, load_formats
+from loganon.formats import Format, load_formats, with_fields
 from loganon.lookups import Lookups
 from loganon.parse import Reject, directives_of, make_parser
 from loganon.parse.detect import detect, sample_lines
@@ -51,9 +51,18 @@ class Preview:
 
 
 def preview(
-    log: str, policy: Policy, lookups: Lookups, *, fmt: Format | None = None, timezone: tzinfo | None = None
+    log: str,
+    policy: Policy,
+    lookups: Lookups,
+    *,
+    fmt: Format | None = None,
+    timezone: tzinfo | None = None,
+    fields: tuple[str, ...] = (),
 ) -> Preview:
-    """What the first lines of `log` would give under `policy`; UnreadableDataError (65) where no format fits."""
+    """What the first lines of `log` would give under `policy`; UnreadableDataError (65) where no format fits.
+
+    `fields`: the columns of a delimited log without a header.
+    """
     with open_source(log) as source:
         start = source.beginning(SAMPLE_BYTES)
         whole = len(start) < SAMPLE_BYTES
@@ -62,15 +71,17 @@ def preview(
         raise UnreadableDataError("the log has no line", where=log, fix="Name a log with lines in it")
     fit = None
     if fmt is None:
-        fmt, fit = _detected(log, start, complete=whole)
+        fmt, fit = _detected(log, start, fields, complete=whole)
+    fmt = with_fields(fmt, fields)
     chunk = Chunk(data, 0, len(data))
-    result = build(policy, fmt, lookups, counted=False, timezone=timezone, max_rejects=_REJECTS)(
+    result = build(policy, fmt, lookups, coded=False, timezone=timezone, max_rejects=_REJECTS)(
         chunk, Window(None, None)
     )
     if not result.counted:
-        raise UnreadableDataError(
-            f"the format {fmt.name} fits no line", where=log, fix="Leave --format out to have it detected"
-        )
+        fix = "Leave --format out to have it detected"
+        if fmt.dialect == "delimited":
+            fix = "If it has no header, name its columns with --fields"
+        raise UnreadableDataError(f"the format {fmt.name} fits no line", where=log, fix=fix)
     return Preview(
         log=log,
         format=fmt,
@@ -86,8 +97,9 @@ def preview(
     )
 
 
-def _detected(log: str, start: bytes, *, complete: bool) -> tuple[Format, float]:
-    found = detect(sample_lines(start, complete=complete), load_formats().values())
+def _detected(log: str, start: bytes, fields: tuple[str, ...], *, complete: bool) -> tuple[Format, float]:
+    formats = [with_fields(fmt, fields) for fmt in load_formats().values()]
+    found = detect(sample_lines(start, complete=complete), formats)
     if found.error_log:
         what = f"an error log ({found.error_log}): it holds messages, not accesses"
         raise UnreadableDataError(what, where=log, fix="Name the access log")
@@ -102,7 +114,8 @@ def _shares(table: pa.Table) -> dict[str, float]:
     shares: dict[str, pl.Expr] = {}
     if "domain" in frame.columns:
         unknown, suffix = pl.col("domain") == "unknown", pl.col("domain").str.starts_with(".")
-        shares |= {"domain": ~(unknown | suffix), "suffix": suffix, "unknown domain": unknown}
+        nothing = unknown | pl.col("domain").str.starts_with("{")
+        shares |= {"domain": ~(nothing | suffix), "suffix": suffix, "unknown domain": nothing}
     if "file" in frame.columns:
         shares |= {"invalid file": pl.col("file") == "{invalid}"}
     if "browser" in frame.columns:

@@ -8,9 +8,12 @@ from datetime import datetime, timedelta, tzinfo
 
 import pyarrow as pa
 
+from loganon.aggregate import TableSpec, merge
 from loganon.errors import UnreadableDataError
+from loganon.exclude import Rule
 from loganon.formats import Format
 from loganon.keys import Key
+from loganon.parse.clock import has_offset
 from loganon.parse.detect import Detection
 from loganon.pipeline import Result
 from loganon.sources.identity import fingerprint, marker
@@ -20,7 +23,10 @@ from loganon.summary import COUNTED, LogSummary
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the logs of a run are read. `format` None: detect it; `stream` None: by the log's name."""
+    """How the logs of a run are read. `format` None: detect it; `stream` None: by the log's name.
+
+    `fields`: the columns of delimited logs without a header.
+    """
 
     format: Format | None = None
     timezone: tzinfo | None = None
@@ -28,6 +34,8 @@ class Reading:
     final: bool = False
     writer: str | None = None
     wait: timedelta = timedelta(seconds=60)
+    fields: tuple[str, ...] = ()
+    exclude: tuple[Rule, ...] = ()
 
 
 class SkippedError(UnreadableDataError):
@@ -48,6 +56,7 @@ class OpenLog:
     start: bytes = field(repr=False)
     before: Record | None
     format: Format
+    timezone: tzinfo | None
     state: tuple[str, ...]
     done: int
     tail: bytes = field(default=b"", repr=False)
@@ -55,7 +64,9 @@ class OpenLog:
     cells: Counter[datetime] = field(default_factory=Counter)
     newest: datetime | None = None
     redacted: int = 0
+    exact: int = 0
     tables: list[pa.Table] = field(default_factory=list)
+    compacted: bool = False
     fits: bool = False
 
     @property
@@ -66,15 +77,22 @@ class OpenLog:
     def add(self, result: Result, *, end: int, tail: bytes) -> None:
         """Take what a chunk gave; `end` and `tail` are where it ended and the bytes before that."""
         self.tables.append(result.table)
+        self.compacted = False
         self.lines.update(result.rejected)
         self.lines[COUNTED] += result.counted
         self.cells.update(result.cells)
         self.redacted += result.redacted
+        self.exact += result.exact
         self.newest = _later(self.newest, result.newest)
         self.state, self.done, self.tail = result.state, end, tail
         self.fits = self.fits or result.counted + result.rejected["expired"] + result.rejected["future"] > 0
 
-    def part(self, key: Key, timezone: tzinfo | None) -> SourceBatch:
+    def compact(self, spec: TableSpec) -> None:
+        """Count the waiting rows together."""
+        self.tables = [merge(self.tables, spec)]
+        self.compacted = True
+
+    def part(self, key: Key) -> SourceBatch:
         """What a commit needs of this log."""
         before = self.before
         after = Record(
@@ -84,7 +102,7 @@ class OpenLog:
             marker=marker(key.secret, self.tail),
             done=self.done,
             format=self.format.name,
-            timezone=str(timezone) if timezone else None,
+            timezone=str(self.timezone) if self.timezone else None,
             state=self.state,
             lines=dict(self.lines + Counter(before.lines if before else {})),
             newest=_later(self.newest, before.newest if before else None),
@@ -96,7 +114,8 @@ class OpenLog:
         self.lines[COUNTED] -= expired
         self.lines["expired"] += expired
         self.summary.lines.update(self.lines)
-        self.before, self.newest, self.redacted = record, None, 0
+        self.summary.exact += self.exact
+        self.before, self.newest, self.redacted, self.exact = record, None, 0, 0
         self.lines.clear()
         self.cells.clear()
         self.tables.clear()
@@ -104,15 +123,28 @@ class OpenLog:
 
 def unknown_format(path: str, found: Detection) -> SkippedError:
     """No format fits any line of a log: the nearest ones, and where each failed (offsets, never text)."""
+    if found.other:
+        return SkippedError("no_format", found.other, where=path, fix="Name the access log")
     nearest = ", ".join(f"{c.name} fails at offset {c.at}" for c in found.candidates[:3] if c.at is not None)
     what = "no known format fits any line" + (f" (in the first line {nearest})" if nearest else "")
-    return SkippedError("no_format", what, where=path, fix="See `loganon formats`, and name one with --format")
+    fix = "See `loganon formats`, and name one with --format, or a W3C log's missing header with --fields"
+    return SkippedError("no_format", what, where=path, fix=fix)
 
 
 def other_format(path: str, fmt: Format) -> SkippedError:
     """The format given fits no line of a log."""
     what = f"the format {fmt.name} fits no line; nothing of it was stored"
-    return SkippedError("no_format", what, where=path, fix="Leave --format out to have it detected")
+    fix = "Leave --format out to have it detected"
+    if fmt.dialect == "delimited":
+        fix = "If it has no header, name its columns with --fields; if its times have no offset, give --timezone"
+    return SkippedError("no_format", what, where=path, fix=fix)
+
+
+def zone_note(path: str, fmt: Format, zone: tzinfo | None) -> list[str]:
+    """What to tell the operator of a log whose times have no offset, where no zone is given."""
+    if zone is not None or fmt.dialect != "template" or has_offset(fmt.time):
+        return []
+    return [f"{path}: its times have no offset and are read as UTC; see --timezone"]
 
 
 def set_aside(path: str, what: str, fix: str) -> SkippedError:

@@ -37,7 +37,10 @@ _FIRST_APPLIES = tuple(
 
 @dataclass(slots=True)
 class LogSummary:
-    """One log of a run: `lines` that this run committed, by outcome; `already_counted`, those of earlier runs."""
+    """One log of a run: `lines` that this run committed, by outcome; `already_counted`, those of earlier runs.
+
+    `exact`: how many of the lines committed were read one by one rather than by column.
+    """
 
     log: str
     source: str | None = None
@@ -45,6 +48,7 @@ class LogSummary:
     lines: Counter[str] = field(default_factory=Counter)
     already_counted: int = 0
     pending_bytes: int = 0
+    exact: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The log's entry in the JSON summary."""
@@ -57,6 +61,7 @@ class LogSummary:
             "already_counted": self.already_counted,
             "rejected": _by_reason([self]),
             "pending_bytes": self.pending_bytes,
+            "exact": self.exact,
         }
 
 

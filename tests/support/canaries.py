@@ -18,6 +18,7 @@ from leaks import spellings
 from loganon.formats import Format
 
 MIB = 1 << 20
+PLAIN_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,8 @@ def plant(fmt: Format, spelling: str, number: int, place: int, way: int) -> tupl
             text = word[0]  # a number between the words of a request line is no shape of a path
         else:
             text = found.text
+    elif word[0].isdigit() and spelling in {"number", "octal"}:
+        text = word[0]  # a number for a number of bytes is that number of bytes
     else:
         text = WAYS[way % len(WAYS)].format(found.text)
     return example.line[: word.start()] + text + example.line[word.end() :], found
@@ -171,9 +174,9 @@ def _request(line: str, fields: dict[str, str | int]) -> tuple[int, int]:
 
 
 def planted(fmt: Format, choices: Sequence[tuple[int, int, int]], *, first: int) -> tuple[bytes, set[bytes]]:
-    """A log of the format, and its needles: plain lines, a line for each choice (spelling, place, way), hostile ones."""
+    """A log of the format and its needles: plain lines, one for each choice (spelling, place, way), hostile ones."""
     plain = accepted(fmt)
-    lines = [plain[at % len(plain)].encode() for at in range(len(choices))]
+    lines = [plain[at % len(plain)].encode() for at in range(PLAIN_LINES)]
     needles: set[bytes] = set()
     for at, (spelling, place, way) in enumerate(choices):
         text, found = plant(fmt, SPELLINGS[spelling % len(SPELLINGS)], first + at, place, way)

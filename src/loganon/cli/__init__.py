@@ -16,6 +16,7 @@ _COMMANDS = {
     "run": "ingest logs, seal, apply retention",
     "filter": "log lines in, anonymised lines out, in the same format",
     "retain": "apply retention only",
+    "formats": "the log formats that loganon reads",
 }
 
 
@@ -56,9 +57,6 @@ def main() -> None:
         code = usage_error(error)
     except click.exceptions.Abort:
         code = 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 141
     except Exception as error:  # noqa: BLE001 - a traceback's message could hold a value from a log: only places are shown
         code = internal_error(error)
     sys.exit(code if isinstance(code, int) else 0)

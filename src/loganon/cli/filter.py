@@ -9,14 +9,15 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
 
-from loganon.cli.messages import Messages
-from loganon.cli.options import ZONE, option
+from loganon.cli.messages import Messages, reported
+from loganon.cli.options import format_options, option
 from loganon.errors import CannotWriteError
 
 if TYPE_CHECKING:
@@ -24,21 +25,13 @@ if TYPE_CHECKING:
     from loganon.sources import Source
 
 _STDIN = "-"
+_READER_GONE = 141  # as a process that SIGPIPE ended
 
 
 @click.command(name="filter")
 @click.argument("log", metavar="[LOG]", default=_STDIN)
 @option("filter", "--policy", default="imos", show_default=True, metavar="NAME|FILE", help="The policy to go by.")
-@option(
-    "filter",
-    "--format",
-    "format_name",
-    default="auto",
-    show_default=True,
-    metavar="NAME",
-    help="The format of the log; auto: by the first lines.",
-)
-@option("filter", "--timezone", type=ZONE, help="The zone of times that are written without an offset.")
+@format_options("filter")
 @option(
     "filter",
     "--provider-db",
@@ -70,10 +63,14 @@ _STDIN = "-"
     show_default=True,
     help="The form of messages.",
 )
+@reported
 def command(
     log: str,
     policy: str,
     format_name: str,
+    format_file: Path | None,
+    format_from: str | None,
+    day: date | None,
     timezone: ZoneInfo | None,
     provider_db: tuple[Path, ...],
     trusted_proxy: tuple[str, ...],
@@ -96,18 +93,24 @@ def command(
         CustomLog "|$loganon filter --format combined >>/var/log/anonymous.log" combined
     """
     from loganon.filter import filter_access, filter_errors  # noqa: PLC0415 - start-up: not imported for --help
-    from loganon.formats import named_format  # noqa: PLC0415 - start-up, as above
+    from loganon.formats.given import resolve  # noqa: PLC0415 - start-up, as above
     from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
     from loganon.policy import load_policy  # noqa: PLC0415 - start-up, as above
 
     name = "standard input" if log == _STDIN else log
-    if error_log is not None:
+    given, fmt, lookups = (
+        load_policy(policy),
+        resolve(format_name, file=format_file, source=format_from, day=day),
+        open_lookups(provider_db, trusted_proxy),
+    )
+    try:
         with _opened(log) as source:
-            summary = filter_errors(name, source, _write, server=error_log)
-    else:
-        given, fmt, lookups = load_policy(policy), named_format(format_name), open_lookups(provider_db, trusted_proxy)
-        with _opened(log) as source:
-            summary = filter_access(name, source, _write, policy=given, lookups=lookups, fmt=fmt, timezone=timezone)
+            if error_log is not None:
+                summary = filter_errors(name, source, _write, server=error_log)
+            else:
+                summary = filter_access(name, source, _write, policy=given, lookups=lookups, fmt=fmt, timezone=timezone)
+    except BrokenPipeError:  # click would make it 1
+        return _READER_GONE
     say = Messages(messages, quiet=quiet)
     if as_json:
         click.echo(json.dumps(summary.as_dict()), err=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import traceback
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -14,6 +16,7 @@ import click
 from loganon.errors import LoganonError
 
 _INTERNAL = 70  # EX_SOFTWARE of sysexits.h
+_SIGPIPE = 141
 
 
 class Messages:
@@ -56,6 +59,9 @@ def reported(function: Callable[..., int]) -> Callable[..., int]:
         except LoganonError as error:
             Messages(options.get("messages", "text"), quiet=False).error(error)
             return error.exit_code
+        except BrokenPipeError:  # whoever read standard output has gone; click would exit 1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _SIGPIPE
 
     return command
 

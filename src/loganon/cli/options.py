@@ -88,3 +88,41 @@ def default_key_file() -> Path:
         return path
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path("~/.local/state").expanduser()) / "loganon" / "key"
+
+
+def format_options(command: str) -> Callable[[_F], _F]:
+    """The options that say how the lines of a log are read: `format_name`, `format_file`, `format_from`, `day`,
+    `timezone`. `formats.given.resolve` takes the first four.
+    """
+    options = (
+        option(
+            command,
+            "--format",
+            "format_name",
+            default="auto",
+            show_default=True,
+            metavar="NAME|apache:…|nginx:…",
+            help="The format of the log: a name, or the server's own LogFormat or log_format string.",
+        ),
+        option(
+            command,
+            "--format-file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="A TOML file that describes the format.",
+        ),
+        option(
+            command,
+            "--format-from",
+            metavar="CONF[:NAME]",
+            help="Read the format out of Apache's or nginx's configuration.",
+        ),
+        option(command, "--date", "day", type=DAY, metavar="DATE", help="A day of the log, for times without a year."),
+        option(command, "--timezone", type=ZONE, help="The zone of times without an offset (default: UTC)."),
+    )
+
+    def add(function: _F) -> _F:
+        for each in reversed(options):
+            function = each(function)
+        return function
+
+    return add

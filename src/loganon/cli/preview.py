@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
@@ -10,7 +11,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from loganon.cli.messages import reported
-from loganon.cli.options import ZONE, option
+from loganon.cli.options import format_options, option
+from loganon.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,16 +28,8 @@ _WIDTH = 132  # of what is not a terminal
 @click.command(name="preview")
 @click.argument("log", metavar="LOG")
 @option("preview", "--policy", default="imos", show_default=True, metavar="NAME|FILE", help="The policy to go by.")
-@option(
-    "preview",
-    "--format",
-    "format_name",
-    default="auto",
-    show_default=True,
-    metavar="NAME",
-    help="The format of the log.",
-)
-@option("preview", "--timezone", type=ZONE, help="The zone of times that are written without an offset.")
+@format_options("preview")
+@option("preview", "--fields", metavar="'NAME ...'", help="The columns of a W3C log without a header.")
 @option(
     "preview",
     "--provider-db",
@@ -56,6 +50,10 @@ def command(
     log: str,
     policy: str,
     format_name: str,
+    format_file: Path | None,
+    format_from: str | None,
+    day: date | None,
+    fields: str | None,
     timezone: ZoneInfo | None,
     provider_db: tuple[Path, ...],
     trusted_proxy: tuple[str, ...],
@@ -64,19 +62,21 @@ def command(
     """Show what would be stored of LOG (a file, or - for standard input), and what would not."""
     from rich.console import Console  # noqa: PLC0415 - start-up: not imported for --help
 
-    from loganon.formats import named_format  # noqa: PLC0415 - start-up, as above
+    from loganon.formats.given import resolve  # noqa: PLC0415 - start-up, as above
     from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
     from loganon.policy import load_policy  # noqa: PLC0415 - start-up, as above
     from loganon.preview import preview  # noqa: PLC0415 - start-up, as above
 
     lookups = open_lookups(provider_db, trusted_proxy)
-    seen = preview(log, load_policy(policy), lookups, fmt=named_format(format_name), timezone=timezone)
+    names = tuple((fields or "").split())
+    fmt = resolve(format_name, file=format_file, source=format_from, day=day)
+    seen = preview(log, load_policy(policy), lookups, fmt=fmt, timezone=timezone, fields=names)
     if as_json:
         click.echo(json.dumps(_object(seen), ensure_ascii=False))
         return 0
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     if not console.is_terminal:
-        console = Console(highlight=False, soft_wrap=True, width=_WIDTH)
+        console = Console(highlight=False, soft_wrap=True, markup=False, width=_WIDTH)
     _head(console, seen)
     _table(console, seen)
     _rest(console, seen, asked=bool(lookups.databases))
@@ -86,7 +86,7 @@ def command(
 def _head(console: Console, seen: Preview) -> None:
     sure = "as given" if seen.fit is None else f"takes {seen.fit:.1%} of the first lines"
     console.print(
-        f"{seen.log}: format [bold]{seen.format.name}[/] ({sure}); {seen.counted:,} of {seen.lines:,} lines read"
+        f"{printable(seen.log)}: format {seen.format.name} ({sure}); {seen.counted:,} of {seen.lines:,} lines read"
     )
 
 
@@ -124,11 +124,13 @@ def _rest(console: Console, seen: Preview, *, asked: bool) -> None:
         console.print(f"{seen.shares['private client']:.0%} private: behind a proxy? Name it with --trusted-proxy.")
     elif seen.shares.get("unknown domain", 0) > 0.5 and not asked:
         console.print("No provider database was given: an address by itself is `unknown`. Give one with --provider-db.")
+    if seen.redacted:
+        console.print(f"{seen.redacted:,} lines redacted: a value still looked like an address or an e-mail")
     if seen.rejected:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in seen.rejected.items())
         console.print(f"rejected: {counts}")
     for reject in seen.rejects:
-        console.print(f"  {seen.log}:{reject.line + 1}: {reject.reason}: {reject.shape}", markup=False)
+        console.print(f"  {printable(seen.log)}:{reject.line + 1}: {reject.reason}: {reject.shape}")
 
 
 def _object(seen: Preview) -> dict[str, object]:

@@ -70,7 +70,8 @@ def command(
         for d in plan.drops
     ]
     if as_json:
-        click.echo(json.dumps({"cutoff": str(plan.cutoff), "plan": planned, "dry_run": dry_run, **summary.as_dict()}))
+        cutoff = plan.cutoff.isoformat() if plan.cutoff else None
+        click.echo(json.dumps({"cutoff": cutoff, "plan": planned, "dry_run": dry_run, **summary.as_dict()}))
     elif not quiet:
         _print(planned, summary, dry_run=dry_run)
     Messages(messages, quiet=quiet).errors(summary.errors)
@@ -83,7 +84,7 @@ def _print(planned: list[dict[str, object]], summary: Summary, *, dry_run: bool)
         fate = "would be deleted" if dry_run else "deleted" if drop["partition"] in gone else "still there"
         size = f"{drop['files']} files, {drop['rows']:,} rows, {drop['bytes']:,} bytes"
         click.echo(f"{drop['partition']}  {size}: {fate} ({drop['rule']})")
-    if not planned:
+    if not planned and not summary.errors:
         click.echo("nothing is due")
     if summary.sealed:
         click.echo(f"sealed {', '.join(map(str, summary.sealed))}")

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from loganon.cli.messages import Messages, reported
-from loganon.cli.options import DAY, DURATION, MOMENT, ZONE, default_key_file, option
+from loganon.cli.options import DAY, DURATION, MOMENT, default_key_file, format_options, option
+from loganon.errors import printable
 
 if TYPE_CHECKING:
     from loganon.summary import Summary
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
     metavar="NAME|FILE",
     help="The policy of a new store (default: imos). A standing store has its own.",
 )
-@option(
-    "run", "--format", "format_name", default="auto", show_default=True, metavar="NAME", help="The format of the logs."
-)
-@option("run", "--timezone", type=ZONE, help="The zone of times that are written without an offset.")
+@format_options("run")
+@option("run", "--fields", metavar="'NAME ...'", help="The columns of W3C logs without a header.")
 @option(
     "run",
     "--provider-db",
@@ -82,6 +81,10 @@ def command(
     store: str,
     policy: str | None,
     format_name: str,
+    format_file: Path | None,
+    format_from: str | None,
+    day: date | None,
+    fields: str | None,
     timezone: ZoneInfo | None,
     provider_db: tuple[Path, ...],
     trusted_proxy: tuple[str, ...],
@@ -107,12 +110,13 @@ def command(
     """
     from loganon import job  # noqa: PLC0415 - start-up: polars is not imported for --help
     from loganon.cli.progress import progress_of  # noqa: PLC0415 - start-up, as above
-    from loganon.formats import named_format  # noqa: PLC0415 - start-up, as above
+    from loganon.formats.given import resolve  # noqa: PLC0415 - start-up, as above
     from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
     from loganon.policy import load_policy  # noqa: PLC0415 - start-up, as above
     from loganon.reading import Reading  # noqa: PLC0415 - start-up, as above
 
     say = Messages(messages, quiet=quiet)
+    names = tuple((fields or "").split())
     with progress_of(logs, shown=not (as_json or quiet)) as progress:
         summary = job.run(
             logs,
@@ -121,13 +125,21 @@ def command(
             key=key_file or default_key_file(),
             clock=job.Clock(now or datetime.now(UTC), lead, accept_cutoff, accept_clock),
             lookups=open_lookups(provider_db, trusted_proxy),
-            reading=Reading(named_format(format_name), timezone, stream, final, writer, wait),
+            reading=Reading(
+                resolve(format_name, file=format_file, source=format_from, day=day),
+                timezone,
+                stream,
+                final,
+                writer,
+                wait,
+                names,
+            ),
             strict=strict,
             group=group,
             progress=progress,
         )
     if as_json:
-        click.echo(json.dumps(summary.as_dict(), ensure_ascii=False))
+        click.echo(json.dumps(summary.as_dict()))
     elif not quiet:
         _print(summary)
     for warning in summary.warnings:
@@ -144,11 +156,11 @@ def _print(summary: Summary) -> None:
         parts += [f"{count:,} {reason.replace('_', ' ')}" for reason, count in rejected.items()]
         parts += [f"{log.pending_bytes:,} bytes pending"] if log.pending_bytes else []
         total = log.lines.total() + log.already_counted
-        click.echo(f"{log.log}  ({log.format or 'no whole line yet'})  {total:,} lines: {', '.join(parts)}")
+        click.echo(f"{printable(log.log)}  ({log.format or 'no whole line yet'})  {total:,} lines: {', '.join(parts)}")
     for path, reason in summary.skipped:
-        click.echo(f"{path}  skipped: {reason.replace('_', ' ')}")
+        click.echo(f"{printable(path)}  skipped: {reason.replace('_', ' ')}")
     done = [f"{summary.cells_written:,} cells written"]
     done += [f"sealed {', '.join(map(str, summary.sealed))}"] if summary.sealed else []
     done += [f"dropped {', '.join(map(str, summary.dropped))}"] if summary.dropped else []
     done += [f"{summary.redacted:,} lines redacted"] if summary.redacted else []
-    click.echo(f"{summary.store}  (policy {summary.policy})  {'; '.join(done)}")
+    click.echo(f"{printable(summary.store)}  (policy {summary.policy})  {'; '.join(done)}")

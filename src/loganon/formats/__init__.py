@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 from importlib import resources
+from typing import Any
 
 from loganon.errors import ConfigurationError
+from loganon.formats.columns import KEYS as COLUMN_KEYS
+from loganon.formats.columns import Columns, parse_columns
+from loganon.formats.tokens import syntax_of, time_form, tokens_of
 
-DIALECTS = ("template",)
-ESCAPES = ("apache+nginx", "none")
+DIALECTS = ("template", "delimited", "jsonlines")
+ESCAPES = ("apache+nginx", "json", "hash", "none")
 TIMES = ("clf", "iso", "epoch_s", "epoch_ms", "epoch_us")
-_KEYS = frozenset({"title", "vendor", "dialect", "template", "optional", "escape", "time", "example"})
+_KEYS = frozenset({"title", "vendor", "dialect", "template", "optional", "escape", "time", "like", "sign", "example"})
+_COMMON_KEYS = frozenset({"title", "vendor", "dialect", "time", "example"})
 _EXAMPLE_KEYS = frozenset({"line", "fields", "reject"})
 
 
@@ -33,7 +39,14 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A log format. `template` is Apache's LogFormat string; the pieces in `optional` may be missing from a line."""
+    """A log format.
+
+    `template` is Apache's LogFormat string or nginx's log_format, as `syntax` says; the pieces in `optional` may be
+    missing from a line. `time` is the written form of times: a name of `TIMES`, or strftime's; `day` is for times
+    without a year. `like`: the format whose lines these are, too; `sign`: what at least half of the lines must show for
+    a log to be taken for this format rather than another that takes them. `columns`: where values stand in lines of the
+    other dialects, whose times are told apart by their shape (`any`) unless `time` says more.
+    """
 
     name: str
     title: str
@@ -43,6 +56,11 @@ class Format:
     optional: tuple[str, ...] = ()
     escape: str = "apache+nginx"
     time: str = "clf"
+    syntax: str = "apache"
+    day: date | None = None
+    like: str = ""
+    sign: str = ""
+    columns: Columns | None = None
     examples: tuple[Example, ...] = ()
 
 
@@ -53,7 +71,7 @@ def load_formats() -> dict[str, Format]:
         if entry.name.endswith(".toml"):
             name = entry.name.removesuffix(".toml")
             found[name] = parse_format(name, entry.read_text(encoding="utf-8"))
-    return dict(sorted(found.items()))
+    return {name: _like(fmt, found) for name, fmt in sorted(found.items())}
 
 
 def named_format(name: str) -> Format | None:
@@ -68,16 +86,25 @@ def named_format(name: str) -> Format | None:
     return formats[name]
 
 
+def with_fields(fmt: Format, fields: Sequence[str]) -> Format:
+    """The format, with the columns that a delimited log without a header has; another dialect's as it is."""
+    if not fields or fmt.columns is None or fmt.dialect != "delimited":
+        return fmt
+    return replace(fmt, columns=replace(fmt.columns, fields=tuple(fields)))
+
+
 def parse_format(name: str, text: str) -> Format:
     """The format that a TOML file's `text` describes; ConfigurationError (78) names what is wrong in it."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _mistake(name, str(error)) from None
+    if data.get("dialect") in COLUMN_KEYS:
+        return _columnar(name, data)
     unknown = sorted(set(data) - _KEYS)
     if unknown:
         raise _mistake(name, f"unknown key {unknown[0]!r}; known are {', '.join(sorted(_KEYS))}")
-    for key in ("title", "vendor", "dialect", "template"):
+    for key in ("title", "vendor", "dialect", "template") if "like" not in data else ("title", "vendor", "like"):
         if not isinstance(data.get(key), str) or not data[key]:
             raise _mistake(name, f"{key!r} must be a text")
     for key, allowed in (("dialect", DIALECTS), ("escape", ESCAPES), ("time", TIMES)):
@@ -87,16 +114,63 @@ def parse_format(name: str, text: str) -> Format:
     for piece in optional:
         if piece not in data["template"]:
             raise _mistake(name, "each piece of 'optional' must stand in the template")
+    template = data.get("template", "")
+    syntax = syntax_of(template)
+    form = time_form(tokens_of(template, syntax))
     return Format(
         name=name,
         title=data["title"],
         vendor=data["vendor"],
-        dialect=data["dialect"],
-        template=data["template"],
+        dialect=data.get("dialect", "template"),
+        template=template,
         optional=optional,
         escape=data.get("escape", "apache+nginx"),
-        time=data.get("time", "clf"),
+        time=form or data.get("time", "clf"),
+        syntax=syntax,
+        like=data.get("like", ""),
+        sign=data.get("sign", ""),
         examples=tuple(_example(name, entry) for entry in data.get("example", ())),
+    )
+
+
+def _columnar(name: str, data: Mapping[str, Any]) -> Format:
+    """A format of which each line is columns or keys: see `formats.columns`."""
+    dialect = data["dialect"]
+    known = _COMMON_KEYS | COLUMN_KEYS[dialect]
+    unknown = sorted(set(data) - known)
+    if unknown:
+        raise _mistake(name, f"unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    for key in ("title", "vendor"):
+        if not isinstance(data.get(key), str) or not data[key]:
+            raise _mistake(name, f"{key!r} must be a text")
+    if data.get("time", "any") not in ("any", *TIMES):
+        raise _mistake(name, f"'time' must be one of any, {', '.join(TIMES)}")
+    try:
+        columns = parse_columns(dialect, data)
+    except ValueError as error:
+        raise _mistake(name, str(error)) from None
+    return Format(
+        name=name,
+        title=data["title"],
+        vendor=data["vendor"],
+        dialect=dialect,
+        template="",
+        escape="none",
+        time=data.get("time", "any"),
+        columns=columns,
+        examples=tuple(_example(name, entry) for entry in data.get("example", ())),
+    )
+
+
+def _like(fmt: Format, formats: Mapping[str, Format]) -> Format:
+    """The format, with what it has of another."""
+    if not fmt.like:
+        return fmt
+    if fmt.like not in formats:
+        raise _mistake(fmt.name, "'like' must name a format")
+    other = formats[fmt.like]
+    return replace(
+        other, name=fmt.name, title=fmt.title, vendor=fmt.vendor, like=fmt.like, sign=fmt.sign, examples=fmt.examples
     )
 
 

@@ -5,19 +5,42 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from loganon.formats import Format
-from loganon.parse.directives import Directive, directives_of
+from loganon.parse import directives
+from loganon.parse.delimited import DelimitedParser
+from loganon.parse.directives import Directive
+from loganon.parse.jsonlines import JsonLinesParser
 from loganon.parse.parsed import REASONS, Parsed, Parser, ParseState, Reject
 from loganon.parse.template import TemplateParser
+from loganon.parse.typed import JUDGED
+from loganon.parse.wrappers import Unwrapped
 
 __all__ = ["REASONS", "Directive", "ParseState", "Parsed", "Parser", "Reject", "directives_of", "make_parser"]
 
-_DIALECTS = {"template": TemplateParser}
+_DIALECTS = {"template": TemplateParser, "delimited": DelimitedParser, "jsonlines": JsonLinesParser}
 
 
-def make_parser(fmt: Format, *, needs: frozenset[str], timezone: tzinfo | None = None, max_rejects: int = 0) -> Parser:
+def make_parser(
+    fmt: Format,
+    *,
+    needs: frozenset[str],
+    timezone: tzinfo | None = None,
+    max_rejects: int = 0,
+    wrapped: bool = True,
+) -> Parser:
     """The parser of a format that gives the columns `needs`, as far as the format has them.
+
+    Lines that syslog or a container runtime has wrapped are read, too, unless `wrapped` is False.
 
     `timezone` is for formats whose times have no offset. `max_rejects`: how many rejected lines of each chunk are
     described; all are counted.
     """
-    return _DIALECTS[fmt.dialect](fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
+    parser = _DIALECTS[fmt.dialect](fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
+    return Unwrapped(parser) if wrapped else parser
+
+
+def directives_of(fmt: Format) -> tuple[Directive, ...]:
+    """What the format names, in order: a template's directives, or the columns or keys that are known."""
+    if fmt.columns is None:
+        return directives.directives_of(fmt)
+    named = [Directive(", ".join(names), raw, raw not in JUDGED) for raw, names in fmt.columns.names]
+    return (*named, Directive("all others", None, personal=False))

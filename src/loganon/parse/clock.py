@@ -1,4 +1,8 @@
-"""Written times as moments in UTC, one conversion for each distinct value."""
+"""Written times as moments in UTC, one conversion for each distinct value.
+
+A time without an offset is read in the zone given: an hour that its clocks showed twice is the first of the two, one
+that they left out is an hour later.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,15 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loganon.parse import strftime
+
 MOMENT = pa.timestamp("ms", tz="UTC")
 
 CLF = rb"[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
 ISO = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 EPOCH = rb"[0-9]{1,18}(?:\.[0-9]{1,9})?"
 SHAPES = {"clf": CLF, "iso": ISO, "epoch_s": EPOCH, "epoch_ms": EPOCH, "epoch_us": EPOCH}
-"""The shape of each written form, as a pattern without groups."""
+"""The shape of each named form, as a pattern without groups; other forms are strftime's."""
 
 _MONTHS = {
     name: number
@@ -39,24 +45,42 @@ _FIRST = (date.min.toordinal() - _UNIX_DAY) * _DAY
 _LAST = (date.max.toordinal() - _UNIX_DAY + 1) * _DAY - 1
 
 
-def parse_times(values: pa.Array, form: str, zone: tzinfo | None = None) -> pa.Array:
+def time_shape(form: str) -> bytes:
+    """The pattern, without groups, of times of that written form."""
+    return SHAPES[form] if form in SHAPES else strftime.shape_of(form)
+
+
+def dated(form: str) -> bool:
+    """Times of that written form say their year and month."""
+    return form in SHAPES or strftime.dated(form)
+
+
+def has_offset(form: str) -> bool:
+    """Times of that written form say their offset, or need none."""
+    return form in SHAPES or strftime.has_offset(form)
+
+
+def parse_times(values: pa.Array, form: str, zone: tzinfo | None = None, day: date | None = None) -> pa.Array:
     """timestamp[ms, UTC] for each of the distinct `values` (binary), null where it is no moment of the years 1 to 9999.
 
     Month names are English whatever the locale. A leap second (`:60`) is the second before it, so that it stays in
-    its hour. `zone` is for written times without an offset: without it they are null.
+    its hour. `zone` is for written times without an offset, `day` for those without a year: without it they are null.
     """
     if form == "clf":
         return _clf_column(values).cast(MOMENT)
-    read = reader(form, zone)
+    read = reader(form, zone, day)
     return pa.array([read(value) for value in values.to_pylist()], pa.int64()).cast(MOMENT)
 
 
-def reader(form: str, zone: tzinfo | None = None) -> Callable[[bytes], int | None]:
+def reader(form: str, zone: tzinfo | None = None, day: date | None = None) -> Callable[[bytes], int | None]:
     """A callable from one written time to milliseconds since 1970 in UTC, or None."""
     if form == "clf":
         return _clf
     if form == "iso":
         return lambda value: _iso(value, zone)
+    if form not in _UNITS:
+        read = strftime.strftime_reader(form, zone, day)
+        return lambda value: None if (moment := read(value)) is None else _bounded(moment)
     scale = _UNITS[form]
     return lambda value: _epoch(value, scale)
 

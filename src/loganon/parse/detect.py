@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC
 
-from loganon.chunks import MAX_LINE_BYTES
+from loganon.chunks import Chunk
+from loganon.errors import ConfigurationError
 from loganon.formats import Format
-from loganon.parse.lines import Lines, split_lines
+from loganon.parse import make_parser
+from loganon.parse.delimited import DelimitedParser
+from loganon.parse.lines import split_lines
+from loganon.parse.wrappers import unwrap, wrapper_of
 
 SAMPLE_LINES = 1000
 SHARE = 0.95
@@ -25,6 +30,17 @@ ERROR_LOGS = {
 }
 """How a line of each server's error log begins."""
 
+OTHERS = {
+    "HAProxy's TCP log: it has connections, not requests": re.compile(
+        rb"Connect from |[^ ]+:[0-9]{1,5} \[[0-9]{2}/[A-Z][a-z]{2}/[0-9:.]+\] [^ ]+ [^ ]+ "
+        rb"[-+0-9]+/[-+0-9]+/[-+0-9]+ [0-9]+ [A-Za-z-]{2} [0-9]+/"
+    ),
+    "AWS CloudTrail: it has API calls, not requests of a web server": re.compile(
+        rb'(?=.{0,4096}"eventSource":)(?=.{0,4096}"awsRegion":)\s*\{|\s*\{"Records":\s*\[', re.DOTALL
+    ),
+}
+"""How a line of each other log begins that is known and is no access log, by what to say of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -39,8 +55,8 @@ class Candidate:
 class Detection:
     """The format found, or None; the share of the lines that it takes, of `lines` looked at.
 
-    `error_log`: the server whose error log this is; such a log has no format. `candidates`: all formats, the nearest
-    first; they hold offsets, never text.
+    `error_log`: the server whose error log this is; `other`: what else it is; such a log has no format. `candidates`:
+    all formats, the nearest first; they hold offsets, never text. `wrapper`: what stands around the lines.
     """
 
     format: Format | None
@@ -48,62 +64,93 @@ class Detection:
     lines: int
     error_log: str | None
     candidates: tuple[Candidate, ...]
+    other: str | None = None
+    wrapper: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How a format takes the lines: the share; the offset at which the first that it does not take fails."""
+
+    format: Format
+    share: float
+    at: int | None
+    size: int
+    signed: bool
+
+    def nearness(self) -> tuple[float, int]:
+        """The larger share, then the later failure."""
+        return self.share, self.at or 0
+
+    def preference(self) -> tuple[int, bool, bool, float]:
+        """The more specific, then one whose sign the lines show, then the larger share."""
+        return self.size, self.signed, bool(self.format.like), self.share
 
 
 def sample_lines(beginning: bytes, *, complete: bool = False) -> list[bytes]:
     """The first 1,000 lines; the unterminated end is one only if the log is `complete`, or has no other line."""
     terminated, newline, _ = beginning.rpartition(b"\n")
     data = beginning if complete or not newline else terminated
-    lines = []
-    for line in split_lines(data):
-        lines.append(line)
-        if len(lines) == SAMPLE_LINES:
-            break
-    return lines
+    return split_lines(data)[:SAMPLE_LINES]
 
 
 def detect(sample: Sequence[bytes], formats: Iterable[Format]) -> Detection:
     """The most specific format that takes at least 95 % of the lines, else the only one that takes any.
 
-    Of two formats the one with more directives and literals in its template is the more specific.
+    Of two formats the one with more directives and literals in its template is the more specific; where they have as
+    many, one whose sign at least half of the lines show. What syslog or a container runtime
+    wrote around the lines is taken off first.
     """
     lines = [line for line in sample[:SAMPLE_LINES] if line]
-    fits = sorted((_fit(fmt, lines) for fmt in formats), key=_rank, reverse=True)
-    candidates = tuple(Candidate(fmt.name, share, at) for fmt, share, at in fits)
-    sure = [fit for fit in fits if fit[1] >= SHARE]
-    some = [fit for fit in fits if fit[1] > 0]
+    formats = tuple(formats)
+    kind = wrapper_of(lines)
+    if kind is not None:
+        inner = _detect(split_lines(unwrap(b"\n".join(lines) + b"\n", kind)), formats)
+        if inner.format or inner.error_log or inner.other:
+            return replace(inner, wrapper=kind)
+    return _detect(lines, formats)
+
+
+def _detect(lines: Sequence[bytes], formats: Sequence[Format]) -> Detection:
+    fits = [fit for fmt in formats if (fit := _fit(fmt, lines)) is not None]
+    fits.sort(key=_Fit.nearness, reverse=True)
+    candidates = tuple(Candidate(fit.format.name, fit.share, fit.at) for fit in fits)
+    usable = [fit for fit in fits if fit.share > 0 and (fit.signed or not (fit.format.sign or fit.format.like))]
+    sure = [fit for fit in usable if fit.share >= SHARE]
+    error_log = _shown(ERROR_LOGS, lines)
+    other = None if error_log else _shown(OTHERS, lines)
     if sure:
-        fmt, share, _ = max(sure, key=lambda fit: (_specificity(fit[0]), fit[1]))
-        return Detection(fmt, share, len(lines), None, candidates)
-    if len(some) == 1:
-        return Detection(some[0][0], some[0][1], len(lines), None, candidates)
-    return Detection(None, 0.0, len(lines), _error_log(lines), candidates)
+        best = max(sure, key=_Fit.preference)
+        return Detection(best.format, best.share, len(lines), None, candidates)
+    alike = all(fit.format.dialect == "delimited" for fit in usable)  # of one header each, and the general one fits all
+    if usable and not other and (len(usable) == 1 or alike):
+        best = max(usable, key=_Fit.preference)
+        return Detection(best.format, best.share, len(lines), None, candidates)
+    return Detection(None, 0.0, len(lines), error_log, candidates, other)
 
 
-def _fit(fmt: Format, lines: Sequence[bytes]) -> tuple[Format, float, int | None]:
-    reader = Lines(fmt)
-    taken, first = 0, None
-    for line in lines:
-        at = 0 if len(line) > MAX_LINE_BYTES or b"\0" in line else reader.failure(line)
-        if at is None:
-            taken += 1
-        elif first is None:
-            first = at
-    return fmt, taken / len(lines) if lines else 0.0, first
+def _fit(fmt: Format, lines: Sequence[bytes]) -> _Fit | None:
+    """How the format takes the lines; None for one that cannot be told by lines."""
+    data = b"".join(line + b"\n" for line in lines)
+    try:
+        parser = make_parser(fmt, needs=frozenset(), timezone=UTC, max_rejects=1, wrapped=False)
+    except ConfigurationError:
+        return None
+    parsed = parser(Chunk(data, 0, len(data)), ())
+    share = parsed.rows / parsed.lines if parsed.lines else 0.0
+    if isinstance(parser, DelimitedParser):  # by its header, which may be all that there is yet
+        share = float(parser.knows(lines)) * (share if parsed.lines else float(bool(lines)))
+    signed = bool(fmt.sign) and share > 0 and _half_show(re.compile(fmt.sign.encode()), lines)
+    return _Fit(fmt, share, parsed.rejects[0].at if parsed.rejects else None, getattr(parser, "size", 0), signed)
 
 
-def _rank(fit: tuple[Format, float, int | None]) -> tuple[float, int]:
-    """Nearest first: the larger share, then the later failure."""
-    return fit[1], fit[2] or 0
+def _half_show(pattern: re.Pattern[bytes], lines: Sequence[bytes]) -> bool:
+    return sum(1 for line in lines if pattern.search(line)) * 2 >= len(lines)
 
 
-def _specificity(fmt: Format) -> int:
-    return Lines(fmt).size
-
-
-def _error_log(lines: Sequence[bytes]) -> str | None:
-    """The server whose error log the lines are: the first, or at least half of them."""
-    for server, pattern in ERROR_LOGS.items():
+def _shown(kinds: dict[str, re.Pattern[bytes]], lines: Sequence[bytes]) -> str | None:
+    """Of which kind the lines are: the first, or at least half of them."""
+    for kind, pattern in kinds.items():
         if lines and (pattern.match(lines[0]) or sum(1 for line in lines if pattern.match(line)) * 2 >= len(lines)):
-            return server
+            return kind
     return None

@@ -1,49 +1,26 @@
-"""Apache's format directives: what each writes, and the pieces of a line that a format string makes of them.
-
-https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats
-"""
+"""The pieces of a line that a template makes: the shape of each directive's value between those of its neighbours."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from loganon.errors import ConfigurationError
 from loganon.formats import Format
-from loganon.parse.clock import SHAPES
-
-_DIRECTIVE = re.compile(r"%(?:!?[0-9,]+)?[<>]?(?:\{([^}]*)\})?([a-zA-Z%])")
-_CONFIGURED = re.compile(r'\\(["\\t])')
+from loganon.formats.directive import Token
+from loganon.formats.tokens import check_tokens, tokens_of
+from loganon.parse.clock import time_shape
 
 _TOKEN = rb"[^ ]++"
 _CLIENT = rb"(?:[^ ,]++, )*+[^ ]++"  # a list, where a proxy's X-Forwarded-For stands for the client
 _TEXT = rb'(?:[^"\\]++|\\.)*+'
+_RAW_TEXT = rb'[^"]*+'
 _ADDRESS = rb"(?:[0-9]{1,3}\.){3}[0-9]{1,3} |(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F:.]*+(?:%[^ ]*+)? "
 
-# name in the format string -> raw column (None: nothing of it is ever kept), kind of shape
-_DIRECTIVES: dict[str, tuple[str | None, str]] = {
-    "h": ("client", "client"),
-    "a": ("client", "client"),
-    "{c}a": ("client", "client"),
-    "l": (None, "ident"),
-    "u": (None, "user"),
-    "t": ("time", "time"),
-    "r": ("request", "text"),
-    "s": ("status", "status"),
-    "b": ("bytes", "bytes"),
-    "B": ("bytes", "bytes"),
-    "v": ("host", "host"),
-    "V": ("host", "host"),
-    "p": (None, "port"),
-    "{host}i": ("host", "header"),
-    "{referer}i": ("referrer", "header"),
-    "{user-agent}i": ("agent", "header"),
-    "{}i": (None, "header"),
-    "{}o": (None, "header"),
-}
-
-_PERSONAL = frozenset({"client", "ident", "user", "header", "text"})
+_STRICT = frozenset({"time", "status", "bytes"})
+"""Kinds that keep their shape in quotes; all others are any text there."""
 
 _SHAPES = {
     "client": _CLIENT,
@@ -51,6 +28,10 @@ _SHAPES = {
     "port": rb"[0-9]{1,5}|-",
     "status": rb"[0-9]{3}|-1?",
     "bytes": rb"[0-9]{1,15}|-",
+    "number": rb" *+[+-]?(?:[0-9]++(?:\.[0-9]++)?)?+",
+    "upstream": rb"[^ ,]*+(?:(?:, | : )[^ ,]++)*+",
+    "value": rb"[^ ]*+",
+    "rest": rb"(?: .*+)?",
 }
 
 
@@ -59,8 +40,8 @@ class Piece:
     """A part of a line: the pattern of its value, between those of what surrounds it; matched whole, never tried again.
 
     `column`: where the value may go; None for a literal, and for a value of which nothing is ever kept. `kind`: the
-    directive's, or "literal". `bare`: `-` may stand for the whole piece (a missing header written without quotes).
-    `text`: what a literal says.
+    directive's, "literal", or "optional": `parts` that may be missing together. `bare`: `-` may stand for the whole
+    piece (a missing header written without quotes). `text`: what a literal says. `form`: a time's written form.
     """
 
     kind: str
@@ -70,15 +51,26 @@ class Piece:
     after: bytes = b""
     bare: bool = False
     text: bytes = b""
+    form: str = ""
+    parts: tuple[Piece, ...] = ()
+    ahead: bytes = b""
 
     @property
     def quoted(self) -> bool:
-        """The value stands in quotes."""
-        return self.before == b'"'
+        """The value is any text, in quotes."""
+        return self.before == b'"' and self.kind not in _STRICT
 
-    def pattern(self, *, capture: bool = False) -> bytes:
-        """The piece as a regular expression; with `capture` the value is its one group."""
-        value = (b"(" if capture else b"(?:") + self.value + b")"
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the piece and of its parts, in order."""
+        return ((self.column,) if self.column else ()) + tuple(c for part in self.parts for c in part.columns)
+
+    def pattern(self, capture: Container[str] = ()) -> bytes:
+        """The piece as a regular expression, with a group for each of its columns that is in `capture`."""
+        if self.parts:
+            inner = b"".join(part.pattern(capture) for part in self.parts)
+            return b"(?:" + inner + (b"(?=" + self.ahead + b")" if self.ahead else b"") + b")?+"
+        value = (b"(" if self.column in capture else b"(?:") + self.value + b")"
         return b"(?>" + self.before + value + self.after + (b"|-" if self.bare else b"") + b")"
 
 
@@ -91,95 +83,93 @@ class Directive:
     personal: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """A literal (`name` empty), or a directive and whether it stands in quotes."""
-
-    text: str
-    name: str = ""
-    quoted: bool = False
-
-
 def pieces(fmt: Format) -> tuple[Piece, ...]:
     """The pieces, in order, of a line of a template format."""
-    tokens = _quoted(_tokens(fmt.template))
-    optional = {tuple(_tokens(text)) for text in fmt.optional}
+    groups = _groups(fmt)
+    tokens = [token for _, group in groups for token in group]
+    check_tokens(tokens)
+    if not any(t.directive and t.directive.column == "time" for t in tokens):
+        raise ConfigurationError(
+            f"the format {fmt.name} has no time", where="--format", fix="Add one to the server's log format"
+        )
     found: list[Piece] = []
-    index = 0
-    while index < len(tokens):
-        pair = tuple(tokens[index : index + 2])
-        if pair in optional:
-            inner = b"".join(_piece([token], fmt).pattern() for token in pair)
-            found.append(Piece("optional", b"(?:" + inner + b")?"))
-            index += 2
+    at = 0
+    for index, (optional, group) in enumerate(groups):
+        inner = tuple(_piece(tokens[at + i :], fmt) for i in range(len(group)))
+        at += len(group)
+        if optional:
+            value = b"(?:" + b"".join(part.pattern() for part in inner) + b")?"
+            follows = groups[index + 1][1] if index + 1 < len(groups) and not groups[index + 1][0] else ()
+            found.append(Piece("optional", value, parts=inner, ahead=_ahead(follows, tokens[at:], fmt)))
         else:
-            found.append(_piece(tokens[index:], fmt))
-            index += 1
+            found += inner
     return tuple(found)
 
 
 def directives_of(fmt: Format) -> tuple[Directive, ...]:
     """The directives of a template format, in order."""
-    named = [(token.text, *_DIRECTIVES[token.name]) for token in _tokens(fmt.template) if token.name]
-    return tuple(Directive(text, column, kind in _PERSONAL) for text, column, kind in named)
+    tokens = [(token, token.directive) for _, group in _groups(fmt) for token in group]
+    return tuple(Directive(t.text, d.column, d.personal) for t, d in tokens if d is not None)
 
 
-def _tokens(template: str) -> list[_Token]:
-    text = _CONFIGURED.sub(lambda found: "\t" if found[1] == "t" else found[1], template)
-    found: list[_Token] = []
-    end = 0
-    for directive in _DIRECTIVE.finditer(text):
-        if directive.start() > end:
-            found.append(_Token(text[end : directive.start()]))
-        end = directive.end()
-        found.append(_Token(directive[0], _name(directive)))
-    return found + ([_Token(text[end:])] if end < len(text) else [])
+def _groups(fmt: Format) -> list[tuple[bool, list[Token]]]:
+    """The tokens, cut at the parts of the template that may be missing (True)."""
+    marks, at = [], 0
+    for text in fmt.optional:
+        start = fmt.template.find(text, at)
+        at = start + len(text)
+        marks += [start, at]
+    # the marks stand for themselves in the template while it is read, so that a directive knows its enclosure
+    borders = [0, *marks, len(fmt.template)]
+    texts = [fmt.template[a:b] for a, b in pairwise(borders)]
+    every = tokens_of(fmt.template, fmt.syntax)
+    if not marks:
+        return [(False, every)]
+    best = {t.text for t in every if t.directive and t.directive.column}
+    groups = [(bool(i % 2), _only(tokens_of(text, fmt.syntax), best)) for i, text in enumerate(texts)]
+    return [(optional, group) for optional, group in groups if group]
 
 
-def _name(directive: re.Match[str]) -> str:
-    argument, letter = directive[1], directive[2]
-    name = letter if argument is None else f"{{{argument.lower()}}}{letter}"
-    if name not in _DIRECTIVES and argument is not None:
-        name = f"{{}}{letter}"
-    if name not in _DIRECTIVES:
-        raise ConfigurationError(f"the directive {directive[0]} is not known", fix="Leave it out of the template")
-    return name
+def _only(tokens: list[Token], best: set[str]) -> list[Token]:
+    """The tokens, with the columns of those only that are the best of the whole template."""
+    return [t if not t.directive or t.text in best else t.without_column() for t in tokens]
 
 
-def _quoted(tokens: Sequence[_Token]) -> list[_Token]:
-    """The tokens with the quotes around a directive moved into it."""
-    found = list(tokens)
-    for index in range(1, len(found) - 1):
-        before, token, after = found[index - 1 : index + 2]
-        if token.name and not before.name and not after.name and before.text[-1:] == after.text[:1] == '"':
-            found[index - 1] = replace(before, text=before.text[:-1])
-            found[index] = replace(token, quoted=True)
-            found[index + 1] = replace(after, text=after.text[1:])
-    return [token for token in found if token.text]
+def _ahead(group: Sequence[Token], tokens: Sequence[Token], fmt: Format) -> bytes:
+    """What must stand behind an optional part for it to be taken: the next value, and how it ends."""
+    pattern = b""
+    for index, token in enumerate(group[:3]):
+        if token.quoted:
+            return pattern + b'"'
+        pattern += _piece(tokens[index:], fmt).pattern()
+    return pattern
 
 
-def _piece(tokens: Sequence[_Token], fmt: Format) -> Piece:
+def _piece(tokens: Sequence[Token], fmt: Format) -> Piece:
     """The piece that the first of `tokens` writes; those behind it say where it ends."""
     token = tokens[0]
-    if not token.name:
+    directive = token.directive
+    if directive is None:
         text = token.text.encode()
         return Piece("literal", re.escape(text), text=text)
-    column, kind = _DIRECTIVES[token.name]
+    kind, column = directive.kind, directive.column
+    before, after = (re.escape(mark.encode()) for mark in (token.enclosed[:1], token.enclosed[1:]))
     if kind == "time":
-        return Piece(kind, SHAPES[fmt.time], column, rb"\[", rb"\]")
-    if token.quoted:
-        return Piece(kind, _TEXT, column, b'"', b'"', bare=kind == "header")
-    return Piece(kind, _shape(kind, tokens, fmt), column)
+        return Piece(kind, time_shape(directive.form), column, before, after, form=directive.form)
+    if token.quoted and kind not in _STRICT:
+        text = _RAW_TEXT if fmt.escape == "none" else _TEXT
+        return Piece(kind, text, column, before, after, bare=kind in ("header", "agent"))
+    return Piece(kind, _shape(kind, tokens, fmt), column, before, after)
 
 
-def _shape(kind: str, tokens: Sequence[_Token], fmt: Format) -> bytes:
-    """The pattern of an unquoted value.
+def _shape(kind: str, tokens: Sequence[Token], fmt: Format) -> bytes:
+    """The pattern of a value without quotes: it ends where the literal behind it begins.
 
     Three rules keep a virtual host in front of the line from being taken for the client, and a client for a virtual
     host, where a user name may hold spaces: a missing client has no ident; an ident is no address; no user name
     begins with "- ".
     """
-    following = [_DIRECTIVES[token.name][1] if token.name else token.text for token in tokens[1:4]]
+    following = [token.directive.kind if token.directive else token.text for token in tokens[1:4]]
     if kind == "client" and following[:2] == [" ", "ident"]:
         return rb"(?!- (?!- ))" + _CLIENT
     if kind == "ident" and following[:2] == [" ", "user"]:
@@ -187,4 +177,21 @@ def _shape(kind: str, tokens: Sequence[_Token], fmt: Format) -> bytes:
     if kind == "user" and following == [" ", "time", " "]:
         end = _piece(tokens[2:], fmt).pattern() + b" " + (b'"' if tokens[4:5] and tokens[4].quoted else b"")
         return b"(?!- (?!" + end + b"))" + _TOKEN + b"(?: (?!" + end + b")[^ ]*+)*+"
-    return _SHAPES.get(kind, _TOKEN)
+    if kind in _STRICT or kind in ("host", "port", "number", "rest"):
+        return _SHAPES[kind]
+    behind = tokens[1].text if len(tokens) > 1 and not tokens[1].directive else ""
+    if behind.startswith(" ") or (not behind and kind in ("client", "token", "ident", "user")):
+        return _SHAPES.get(kind, _TOKEN)
+    return _up_to(behind.encode(), kind, fmt)
+
+
+def _up_to(literal: bytes, kind: str, fmt: Format) -> bytes:
+    """All up to the first `literal`; the client only up to one that a port follows, where that is what follows."""
+    if not literal:
+        return b".*+"
+    stop = re.escape(literal) + (rb"(?:[0-9]{1,5}|-)(?: |\Z)" if kind == "client" and literal == b":" else b"")
+    blank = b" " if kind in ("client", "token", "ident", "user") and literal[:1] not in b"]})>|;\"'" else b""
+    plain = b"[^" + blank + (b"" if fmt.escape == "none" else rb"\\") + b"]"
+    escaped = b"" if fmt.escape == "none" else rb"\\.|"
+    plain = b"." if plain == b"[^]" else plain
+    return b"(?:" + escaped + b"(?!" + stop + b")" + plain + b")*+"

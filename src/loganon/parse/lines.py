@@ -13,7 +13,7 @@ from loganon.chunks import MAX_LINE_BYTES
 from loganon.formats import Format
 from loganon.parse.clock import parse_times, reader
 from loganon.parse.directives import pieces
-from loganon.parse.escapes import unescape_column
+from loganon.parse.escapes import UNESCAPES, unescape_column
 
 NUMBER = pa.int32()
 _STATUS = pa.int16()
@@ -54,14 +54,16 @@ class Lines:
         self._pieces = pieces(fmt)
         self.size = len(self._pieces)
         wanted = frozenset(columns)
-        self._columns = tuple(p.column for p in self._pieces if p.column is not None and p.column in wanted)
-        whole = b"".join(p.pattern(capture=p.column in wanted) for p in self._pieces)
+        self._columns = tuple(c for p in self._pieces for c in p.columns if c in wanted)
+        whole = b"".join(p.pattern(wanted) for p in self._pieces)
         self._match = re.compile(whole, re.DOTALL).fullmatch
         self._each = tuple(re.compile(p.pattern(), re.DOTALL).match for p in self._pieces)
-        self._time = next((i for i, p in enumerate(self._pieces) if p.kind == "time"), None)
+        self._time = next((i for i, p in enumerate(self._pieces) if p.column == "time"), None)
         self._form = fmt.time
         self._zone = timezone
-        self._read_time = reader(fmt.time, timezone)
+        self._day = fmt.day
+        self._unescape = UNESCAPES[fmt.escape]
+        self._read_time = reader(fmt.time, timezone, fmt.day)
 
     def read(self, lines: Iterable[tuple[int, bytes]]) -> tuple[Rows, dict[int, str]]:
         """The lines of the format, each given with its number, and the numbers of the others with the reason."""
@@ -93,7 +95,9 @@ class Lines:
             if found is None:
                 return at
             if index == self._time:
-                time = (at, line[at + 1 : found.end() - 1])
+                piece = self._pieces[index]
+                inside = len(piece.before) > 0
+                time = (at, line[at + inside : found.end() - inside])
             at = found.end()
         if at < len(line):
             return at
@@ -103,23 +107,27 @@ class Lines:
         self, numbers: pa.Array, values: dict[str, pa.DictionaryArray], rejected: dict[int, str]
     ) -> tuple[Rows, dict[int, str]]:
         """The values as typed columns; a line whose time is no moment is malformed."""
-        moments = parse_times(values["time"].dictionary, self._form, self._zone).take(values["time"].indices)
+        moments = parse_times(values["time"].dictionary, self._form, self._zone, self._day).take(values["time"].indices)
         if moments.null_count:
             good = moments.is_valid()
             rejected.update(dict.fromkeys(numbers.filter(moments.is_null()).to_pylist(), "malformed"))
             numbers, moments = numbers.filter(good), moments.filter(good)
             values = {name: _distinct(column.filter(good)) for name, column in values.items()}
-        columns = {name: _column(name, value) for name, value in values.items() if name != "time"}
+        columns = {name: self._column(name, value) for name, value in values.items() if name != "time"}
         return Rows(numbers, columns | {"time": moments}), rejected
+
+    def _column(self, name: str, column: pa.DictionaryArray) -> pa.Array:
+        if name in ("status", "bytes"):
+            return to_numbers(name, column)
+        return unescape_column(column, self._unescape)
+
+
+def to_numbers(name: str, column: pa.DictionaryArray) -> pa.Array:
+    """A column of `status` or `bytes` as numbers, 0 where it has none."""
+    numbers = [int(value) if value.isdigit() else 0 for value in column.dictionary.to_pylist()]
+    return pa.array(numbers, _STATUS if name == "status" else _BYTES).take(column.indices)
 
 
 def _distinct(column: pa.DictionaryArray) -> pa.DictionaryArray:
     """`column` with a dictionary of no more than its values."""
     return column.cast(pa.binary()).dictionary_encode()
-
-
-def _column(name: str, column: pa.DictionaryArray) -> pa.Array:
-    if name not in ("status", "bytes"):
-        return unescape_column(column)
-    numbers = [int(value) if value.isdigit() else 0 for value in column.dictionary.to_pylist()]
-    return pa.array(numbers, _STATUS if name == "status" else _BYTES).take(column.indices)

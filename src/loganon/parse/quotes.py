@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date, tzinfo
 from functools import partial
 
 import pyarrow as pa
@@ -20,20 +21,14 @@ from pyarrow import csv
 from loganon.chunks import MAX_LINE_BYTES
 from loganon.parse.clock import parse_times
 from loganon.parse.directives import Piece
+from loganon.parse.judges import Judged, judge_distinct, judge_numbers, judge_time
 from loganon.parse.lines import NUMBER, Rows, full_lines
 
 _MARKS = (b"\\", b"\0", b"\r")  # a line with one of these is left to the exact way
 _BOM = b"\xef\xbb\xbf"  # pyarrow.csv would drop it
 _MOST_BYTES = 1 << 30
 _MOST_MARKED = 10_000  # lines of a chunk; with more of them it is not worth the cut
-_TIME_BYTES = 26
-_ANY_TIME = b"01/Jan/2000:00:00:00 +0000"  # stands for every time of its shape
 _CODES = pa.dictionary(pa.int32(), pa.binary())
-_STATUS = re.compile(rb" ([0-9]{3}) ")
-_BYTES_DIGITS = 15
-
-Judged = tuple[pa.Array, dict[str, pa.Array]]
-"""Which rows are of the format (bool), and the columns found in this part of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +43,23 @@ class Quick:
 class Quotes:
     """Reads the lines of a template format that a cut at the quotes can take."""
 
-    def __init__(self, parts: Sequence[Piece], *, time: str, columns: frozenset[str]) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Piece],
+        *,
+        time: str,
+        columns: frozenset[str],
+        escape: bytes = b"\\",
+        timezone: tzinfo | None = None,
+        day: date | None = None,
+    ) -> None:
         self._columns = columns
+        self._time, self._zone, self._day = time, timezone, day
+        self._marks = tuple({*_MARKS, escape})
         self._names: list[str] = []
         self._types: dict[str, pa.DataType] = {}
         self._judges: list[tuple[str, Callable[[pa.Array], Judged]]] = []
-        self.possible = time == "clf" and any(part.quoted for part in parts)
+        self.possible = any(part.quoted for part in parts) and not any(_has_quote(part) for part in parts)
         segment: list[Piece] = []
         for part in parts:
             if part.quoted:
@@ -68,7 +74,7 @@ class Quotes:
         """The lines of `text`, each ended by LF, that are surely of the format; None: all are left."""
         if not self.possible or len(text) > _MOST_BYTES or text.startswith(_BOM) or _has_long_line(text):
             return None
-        marked = _marked(text)
+        marked = _marked(text, self._marks)
         if len(marked) > _MOST_MARKED:
             return None
         kept = _outside(text, marked)
@@ -150,72 +156,44 @@ class Quotes:
         self._types[name] = pa.binary()
         if quote and not (parts and parts[-1].text.endswith(b" ")):
             self.possible = False
-        pattern = re.compile(b"".join(p.pattern(capture=p.column is not None) for p in parts) + quote, re.DOTALL)
-        raws = [part.column for part in parts if part.column is not None]
+        pattern = re.compile(b"".join(p.pattern(self._columns) for p in parts) + quote, re.DOTALL)
+        raws = [raw for part in parts for raw in part.columns if raw in self._columns]
         kinds = [part.kind for part in parts]
         texts = [part.text for part in parts if part.kind == "literal"]
         judge: Callable[[pa.Array], Judged]
-        if "time" in kinds:
-            at = kinds.index("time")
-            if any(part.kind != "literal" for part in parts[at + 1 :]):
-                self.possible = False
-            end = b"]" + b"".join(part.text for part in parts[at + 1 :])
-            judge = partial(_judge_time, pattern=pattern, raws=raws, end=end, quote=quote)
+        if self._time == "clf" and "time" in kinds and _ends_in_time(parts):
+            end = b"]" + b"".join(part.text for part in parts[kinds.index("time") + 1 :])
+            judge = partial(judge_time, pattern=pattern, raws=raws, end=end, quote=quote)
         elif kinds[:4] == ["literal", "status", "literal", "bytes"] and set(texts) == {b" "} and len(kinds) <= 5:
-            judge = partial(_judge_numbers, end=b" " if len(kinds) == 5 else b"")
+            judge = partial(judge_numbers, end=b" " if len(kinds) == 5 else b"")
         else:
-            judge = partial(_judge_distinct, pattern=pattern, raws=raws, quote=quote)
-            if any(raw in ("status", "bytes") for raw in raws):
-                self.possible = False
+            judge = partial(judge_distinct, pattern=pattern, raws=raws, quote=quote, times=self._read_times)
         self._judges.append((name, judge))
 
-
-def _judge_time(
-    values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence[str], end: bytes, quote: bytes
-) -> Judged:
-    """Parts that end with a time and the literal after it; what stands before the time is judged by distinct value."""
-    written = pc.binary_slice(values, -_TIME_BYTES - len(end), -len(end)).dictionary_encode()
-    moments = parse_times(written.dictionary, "clf").take(written.indices)
-    ended = pc.equal(pc.binary_slice(values, -len(end), None), end)
-    before = pc.binary_slice(values, 0, -_TIME_BYTES - len(end))
-    right, columns = _judge_distinct(before, pattern=pattern, raws=raws, quote=_ANY_TIME + end + quote)
-    return pc.and_(pc.and_(right, ended), moments.is_valid()), {**columns, "time": moments}
+    def _read_times(self, values: pa.Array) -> pa.Array:
+        return parse_times(values, self._time, self._zone, self._day)
 
 
-def _judge_distinct(values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence[str], quote: bytes) -> Judged:
-    """Parts of any shape, each distinct one matched as it stands in the line, with `quote` behind it."""
-    encoded = values.dictionary_encode()
-    matches = [pattern.fullmatch(value + quote) for value in encoded.dictionary.to_pylist()]
-    right = pa.array([match is not None for match in matches], pa.bool_()).take(encoded.indices)
-    columns: dict[str, pa.Array] = {}
-    for group, raw in enumerate(raws, start=1):
-        if raw != "time":
-            found = pa.array([b"" if match is None else match[group] for match in matches], pa.binary())
-            codes = found.dictionary_encode()
-            columns[raw] = pa.DictionaryArray.from_arrays(codes.indices.take(encoded.indices), codes.dictionary)
-    return right, columns
+def _has_quote(part: Piece) -> bool:
+    """The piece has a quote that is not its own enclosure."""
+    return (
+        b'"' in part.text
+        or (part.before == b'"' and not part.quoted)
+        or any(b'"' in p.text + p.before for p in part.parts)
+    )
 
 
-def _judge_numbers(values: pa.Array, *, end: bytes) -> Judged:
-    """Parts ` 200 5120` and then `end`."""
-    begun = pc.binary_slice(values, 0, 5).dictionary_encode()
-    found = [_STATUS.fullmatch(value) for value in begun.dictionary.to_pylist()]
-    status = pa.array([None if match is None else int(match[1]) for match in found], pa.int16()).take(begun.indices)
-    written = pc.binary_slice(values, 5, -len(end) if end else _MOST_BYTES)  # None overflows in pyarrow
-    length = pc.binary_length(written)
-    digits = pc.and_(pc.ascii_is_decimal(written.view(pa.string())), pc.less_equal(length, _BYTES_DIGITS))
-    number = pc.if_else(digits, written, pa.scalar(b"0")).cast(pa.string()).cast(pa.int64())
-    right = pc.and_(status.is_valid(), pc.or_(digits, pc.equal(written, b"-")))
-    if end:
-        right = pc.and_(right, pc.equal(pc.binary_slice(values, -len(end), None), end))
-        right = pc.and_(right, pc.greater(pc.binary_length(values), 5))
-    return right, {"status": status, "bytes": number}
+def _ends_in_time(parts: Sequence[Piece]) -> bool:
+    """The parts end with a time in brackets and a literal."""
+    kinds = [part.kind for part in parts]
+    time = parts[kinds.index("time")]
+    return kinds.count("time") == 1 and time.before == rb"\[" and set(kinds[kinds.index("time") + 1 :]) <= {"literal"}
 
 
-def _marked(text: bytes) -> list[tuple[int, int]]:
+def _marked(text: bytes, marks: Sequence[bytes]) -> list[tuple[int, int]]:
     """Where each line that has a mark begins, and where it ends behind its LF; a few more than may be, at most."""
     found: set[tuple[int, int]] = set()
-    for mark in _MARKS:
+    for mark in marks:
         at = text.find(mark)
         while at >= 0 and len(found) <= _MOST_MARKED:
             end = text.find(b"\n", at) + 1

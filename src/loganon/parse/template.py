@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loganon.chunks import Chunk
+from loganon.errors import ConfigurationError
 from loganon.formats import Format
+from loganon.parse.clock import dated
 from loganon.parse.directives import pieces
+from loganon.parse.escapes import UNESCAPES
 from loganon.parse.lines import Lines, Rows, full_lines, plain_lines
 from loganon.parse.mask import mask
 from loganon.parse.parsed import Parsed, ParseState, Reject
@@ -21,7 +24,8 @@ from loganon.parse.quotes import Quotes
 class TemplateParser:
     """Chunks of a template format as `Parsed`; `needs` are the raw columns to give, of which time always is one.
 
-    What the fast way can take goes that way, the rest line by line; without `fast` all does. Both give the same.
+    Times without an offset are in `timezone`, UTC without one. What the fast way can take
+    goes that way, the rest line by line; without `fast` all does. Both give the same.
     """
 
     def __init__(
@@ -34,11 +38,22 @@ class TemplateParser:
         fast: bool = True,
     ) -> None:
         parts = pieces(fmt)
-        self.raw = frozenset(part.column for part in parts if part.column is not None)
+        if fmt.day is None and not dated(fmt.time):
+            raise ConfigurationError(
+                f"the times of the format {fmt.name} have no year",
+                where="--date",
+                fix="Name a day of the log with --date",
+            )
+        timezone = timezone or UTC
+        self.raw = frozenset(column for part in parts for column in part.columns)
         wanted = (needs | {"time"}) & self.raw
         self._max_rejects = max_rejects
         self._lines = Lines(fmt, columns=wanted, timezone=timezone)
-        self._quotes = Quotes(parts, time=fmt.time, columns=wanted) if fast else None
+        self.size = self._lines.size
+        self._quotes = None
+        if fast:
+            mark, _ = UNESCAPES[fmt.escape] or (b"\\", None)
+            self._quotes = Quotes(parts, time=fmt.time, columns=wanted, escape=mark, timezone=timezone, day=fmt.day)
 
     def __call__(self, chunk: Chunk, state: ParseState) -> Parsed:
         """The chunk's lines; never raises on data."""

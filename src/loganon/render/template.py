@@ -6,8 +6,9 @@ over the rows, and the rows of all columns are then joined at once, which leaves
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -16,33 +17,69 @@ import pyarrow.compute as pc
 from loganon.errors import ConfigurationError
 from loganon.formats import Format
 from loganon.parse.directives import Piece, pieces
-from loganon.render.values import Kept, Text, Writer, read_text
+from loganon.render.values import Kept, Writer, read_text
 
-_STAND_INS = (b"-", b"0", b":0", b"")
-"""For what is not permitted, and for numbers and optional pieces: the first that the piece takes is written."""
-_FIXED = {"status": b"200"}  # `-` is read as a status by few parsers
+_FIXED = {"status": b"200", "port": b"0", "number": b"0"}
+"""Stand-ins of kinds for which few parsers read `-`."""
+_STAND_INS = (b"-", b"0", b"")
+"""For what is not permitted: the first that the piece takes is written."""
 _LITERAL = re.compile(rb"\\(.)", re.DOTALL)
+_FREE = frozenset({"text", "request", "agent"})  # kinds that may hold spaces without quotes
 
-_UNSAFE = r'[^\x20-\x7e]|["\\]'
-_UNSAFE_BARE = r'[^\x21-\x7e]|["\\]'
-_ESCAPED = {byte: f"\\x{byte:02X}" for byte in (*range(0x20), 0x22, 0x5C, *range(0x7F, 0x100))}
-_PERCENT = {byte: f"%{byte:02X}" for byte in (*range(0x21), 0x22, 0x5C, *range(0x7F, 0x100))}
+
+def _encoder(escape: str, safe: Iterable[int]) -> Callable[[str], str]:
+    """A callable that writes each byte of a text that is not `safe` by the pattern `escape`."""
+    kept = frozenset(safe)
+    table = [chr(byte) if byte in kept else escape % byte for byte in range(256)]
+    return lambda value: "".join(table[byte] for byte in value.encode())
+
+
+_PRINTABLE = frozenset(range(0x20, 0x7F))
+_PLAIN = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._~/{}%+-")
+_QUOTED: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "apache+nginx": (r'[^\x20-\x7e]|["\\]', _encoder("\\x%02X", _PRINTABLE - {*b'"\\'})),
+    "json": (r'[\x00-\x1f\x7f]|["\\]', lambda value: json.dumps(value)[1:-1]),
+    "hash": (r'[^\x20-\x7e]|["#]', _encoder("#%02X", _PRINTABLE - {*b'"#'})),
+    "none": (r'[^\x20-\x7e]|["\\]', _encoder("%%%02X", _PRINTABLE - {*b'"\\'})),
+}
+r"""By the format's escapes: what must not stand in quotes as it is, and the text instead.
+
+Apache and nginx both write `\xHH`; unlike `\"` it deceives no reader that only looks for quotes.
+"""
+_BARE = (r"[^0-9A-Za-z._~/{}%+-]", _encoder("%%%02X", _PLAIN))
+_BARE_FREE = (r"[^0-9A-Za-z._~/{}%+ -]", _encoder("%%%02X", {*_PLAIN, 0x20}))
+"""Without quotes a value ends at the literal behind it, whatever that is: percent-encoding keeps it from that."""
 
 
 def write_template(fmt: Format, kept: Kept) -> Writer:
     """A writer of the format's lines. ConfigurationError (78) where a piece has no stand-in."""
-    constants, columns = _plan(pieces(fmt), kept, fmt)
-    escapes = fmt.escape != "none"
+    constants, columns = _plan(_written(pieces(fmt), kept), kept, fmt)
 
     def write(table: pa.Table) -> bytes:
-        texts = [read_text(piece.column or "", table, kept[piece.column or ""], time=fmt.time) for piece in columns]
-        parts: list[pa.Array | pa.Scalar] = []
-        for number, (piece, text) in enumerate(zip(columns, texts, strict=True)):
-            end = constants[-1] if piece is columns[-1] else ""
-            parts.append(text.rows(constants[number] + _safe(piece, text, escapes=escapes) + end))
+        parts: list[pa.Array] = []
+        for number, piece in enumerate(columns):
+            raw = piece.column or ""
+            text = read_text(raw, table, kept[raw], time=piece.form or fmt.time)
+            values = text.values if piece.kind == "time" else _safe(piece, text.values, fmt.escape)
+            end = constants[-1] if number == len(columns) - 1 else ""
+            parts.append(text.rows(constants[number] + values + end))
         return _joined(parts)
 
     return write
+
+
+def _written(parts: Sequence[Piece], kept: Kept) -> list[Piece]:
+    """The pieces without those that may be missing, unless something of them is permitted.
+
+    The port of a virtual host at the beginning is written, too: GoAccess and others know it only with one.
+    """
+    found: list[Piece] = []
+    for index, piece in enumerate(parts):
+        if not piece.parts:
+            found.append(piece)
+        elif index <= 1 or any(column in kept for column in piece.columns):
+            found += _written(piece.parts, kept)
+    return found
 
 
 def _plan(parts: Sequence[Piece], kept: Kept, fmt: Format) -> tuple[list[str], list[Piece]]:
@@ -65,11 +102,8 @@ def _plan(parts: Sequence[Piece], kept: Kept, fmt: Format) -> tuple[list[str], l
 def _stand_in(piece: Piece, fmt: Format) -> bytes:
     if piece.kind == "literal":
         return piece.text
-    if piece.kind == "optional":  # present: more parsers know the longer form
-        candidates: tuple[bytes, ...] = (b":0", *_STAND_INS)
-    else:
-        candidates = (_FIXED.get(piece.kind, b"-"), *_STAND_INS)
-    for candidate in candidates:
+    first = b"0" if piece.kind == "bytes" and fmt.escape == "json" else _FIXED.get(piece.kind, b"-")
+    for candidate in (first, *_STAND_INS):
         if re.fullmatch(piece.value, candidate, re.DOTALL):
             return candidate
     raise _unwritable(fmt)
@@ -81,21 +115,18 @@ def _unwritable(fmt: Format) -> ConfigurationError:
     )
 
 
-def _safe(piece: Piece, text: Text, *, escapes: bool) -> pl.Series:
-    r"""The values as the format writes them: `\xHH` for a quote, a backslash, what is not printable ASCII.
-
-    Apache and nginx both write `\xHH` so, and unlike `\"` it deceives no reader that only looks for quotes. Without
-    escapes, and outside of quotes, where a space would end the value, percent-encoding takes their place.
-    """
-    values = text.values if piece.quoted else text.values.replace({"": "-"})
-    quoted = piece.quoted and escapes
-    pattern = _UNSAFE if piece.quoted or piece.kind == "time" else _UNSAFE_BARE
+def _safe(piece: Piece, values: pl.Series, escape: str) -> pl.Series:
+    """The values as the format writes them: none ends before its end."""
+    if piece.before == b'"':
+        pattern, encode = _QUOTED[escape]
+    else:
+        pattern, encode = _BARE_FREE if piece.kind in _FREE else _BARE
+        values = values.replace({"": "-"})
     unsafe = values.str.contains(pattern)
     if not unsafe.any():
         return values
-    table = _ESCAPED if quoted else _PERCENT
-    escaped = ["".join(table.get(byte, chr(byte)) for byte in value.encode()) for value in values.filter(unsafe)]
-    return values.clone().scatter(unsafe.arg_true(), pl.Series(escaped, dtype=pl.String))
+    encoded = pl.Series([encode(value) for value in values.filter(unsafe)], dtype=pl.String)
+    return values.clone().scatter(unsafe.arg_true(), encoded)
 
 
 def _joined(parts: Sequence[pa.Array]) -> bytes:

@@ -61,10 +61,13 @@ def read_text(raw: str, table: pa.Table, columns: tuple[str, ...], *, time: str)
 
 
 def written_times(moments: pl.Series, form: str) -> pl.Series:
-    """Moments (datetime[ms, UTC]) in the written form of times `form`, a name of `formats.TIMES` (String)."""
+    """Moments (datetime[ms, UTC]) in the written form `form`, a name of `formats.TIMES` or strftime's (String).
+
+    A form without an offset, too, is written in UTC: whoever reads it again must say so.
+    """
     if form in _PER_SECOND:
         return (moments.dt.epoch("s") * _PER_SECOND[form]).cast(pl.String)
-    return moments.dt.strftime(_TIMES[form])
+    return moments.dt.strftime(_TIMES.get(form, form))
 
 
 def _agents(columns: list[pa.ChunkedArray]) -> Text:

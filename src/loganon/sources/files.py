@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from loganon.chunks import Chunk
-from loganon.errors import ConfigurationError, InputOutputError, MissingInputError
+from loganon.errors import ConfigurationError, MissingInputError, UnreadableInputError
 from loganon.sources.cutter import TAIL_BYTES, Cutter
 from loganon.sources.inflate import MAGIC_BYTES, Inflater, Read, compression
 
@@ -194,8 +194,8 @@ class Log:
         try:
             return os.pread(self._descriptor, length, offset)
         except OSError as error:
-            what = f"this log cannot be read: {error.strerror}"
-            raise InputOutputError(what, where=f"{self.path}, {offset}", fix="Check the disk and the mount") from None
+            what, where = f"this log cannot be read: {error.strerror}", f"{self.path}, {offset}"
+            raise UnreadableInputError(what, where=where, fix="Check the disk and the mount") from None
 
 
 class _Plain:

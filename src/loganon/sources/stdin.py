@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from loganon.chunks import Chunk
-from loganon.errors import InputOutputError
+from loganon.errors import UnreadableInputError
 from loganon.sources.cutter import Cutter
 from loganon.sources.files import BEGINNING_BYTES, CHUNK_BYTES
 from loganon.sources.inflate import MAGIC_BYTES, Inflater, compression
@@ -108,4 +108,4 @@ class Stream:
             return self._stream.read(limit)
         except OSError as error:
             what = f"standard input cannot be read: {error.strerror}"
-            raise InputOutputError(what, fix="Check the command before the pipe") from None
+            raise UnreadableInputError(what, fix="Check the command before the pipe") from None

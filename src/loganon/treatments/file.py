@@ -44,15 +44,20 @@ def make_path(*, raw: str = "path", routes: tuple[str, ...] = (), max_length: in
     patterns = tuple((route, _route_pattern(route)) for route in routes)
 
     def treat(values: pl.Series) -> tuple[pl.Series, ...]:
-        text = values.cast(pl.String)
-        targets = _request_targets(text) if raw == "request" else text
-        paths = _paths(_without_query(targets), relative=raw != "request")
+        paths = request_paths(values, raw=raw)
         treated = (
             _routed(paths, patterns) if patterns else _short(replace_identifiers(_short(paths, max_length)), max_length)
         )
         return (treated.fill_null(INVALID).rename("file"),)
 
     return treat
+
+
+def request_paths(values: pl.Series, *, raw: str) -> pl.Series:
+    """The paths as sent, without query, nothing replaced: not to be stored; null for none. `raw` as above."""
+    text = values.cast(pl.String)
+    targets = _request_targets(text) if raw == "request" else text
+    return _paths(_without_query(targets), relative=raw != "request")
 
 
 # --- from the raw value to a path -----------------------------------------------------------------------------------

@@ -1,0 +1,168 @@
+"""Which accepted lines are left out before anything else is done with them: by rule, or for want of consent.
+
+A rule names what it looks at; all that it names must agree. Values are compared as they stand in the log, once for each
+distinct value, and go nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loganon.addresses import Network, parse_address
+from loganon.lookups.agents import Agents, is_bot
+from loganon.treatments.file import request_paths
+
+BOTS = "bots"
+_METHOD = r"^([A-Za-z][A-Za-z0-9_-]{0,31}) "
+
+Columns = Mapping[str, pa.Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Lines to leave out. `path`: a glob (`*` any text, `?` one character) of the path without its query, `client`: a
+    network, `browser`: a family of the list or `bots`, `method`: in capitals or not.
+    """
+
+    path: str | None = None
+    client: Network | None = None
+    browser: str | None = None
+    method: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a line must show. `require`: it carries these (`cookie`), where the format shows them; `exclude_when`:
+    signals (`DNT`, `Sec-GPC`) by which a visitor objects. Neither is consent itself.
+    """
+
+    require: tuple[str, ...] = ()
+    exclude_when: tuple[str, ...] = ()
+
+
+SIGNALS = {"cookie": "cookie", "DNT": "dnt", "Sec-GPC": "gpc"}
+"""The raw column in which a format shows each."""
+
+
+class Exclude:
+    """`exclude(columns, rows)` -> a mask of the lines that the rules leave out, and one of those without consent.
+
+    None stands for no line. `raw`: the raw columns that are looked at.
+    """
+
+    def __init__(self, rules: Sequence[Rule] = (), consent: Consent | None = None) -> None:
+        self._rules = tuple(rules)
+        self._consent = consent or Consent()
+        self._agents = Agents()
+        self.raw = frozenset(raw for rule in self._rules for raw in _raw(rule)) | frozenset(
+            SIGNALS[name] for name in (*self._consent.require, *self._consent.exclude_when)
+        )
+
+    def __call__(self, columns: Columns, rows: int) -> tuple[pa.Array | None, pa.Array | None]:
+        """The masks for the rows of a chunk."""
+        excluded = None
+        for rule in self._rules:
+            excluded = _either(excluded, self._matches(rule, columns, rows))
+        return excluded, self._refuses(columns)
+
+    def _matches(self, rule: Rule, columns: Columns, rows: int) -> pa.Array:
+        found = pa.repeat(pa.scalar(value=True), rows)
+        for test in self._tests(rule, columns):
+            found = pc.and_(found, test)
+        return found
+
+    def _tests(self, rule: Rule, columns: Columns) -> list[pa.Array]:
+        request = "request" in columns
+        tests = []
+        if rule.path is not None:
+            pattern = _glob(rule.path)
+            raw = "request" if request else "path"
+            tests.append(_by_value(columns, raw, lambda s: request_paths(s, raw=raw).str.contains(pattern)))
+        if rule.method is not None:
+            wanted = rule.method.upper()
+            raw = "request" if request else "method"
+            tests.append(_by_value(columns, raw, lambda s: _methods(s, request=request) == wanted))
+        if rule.client is not None:
+            network = rule.client
+            tests.append(_by_value(columns, "client", lambda s: _each(s, lambda value: _within(value, network))))
+        if rule.browser is not None:
+            tests.append(_by_value(columns, "agent", lambda s: _each(s, self._is_browser(str(rule.browser)))))
+        return tests
+
+    def _is_browser(self, wanted: str) -> Callable[[str], bool]:
+        if wanted.casefold() == BOTS:
+            return is_bot
+        return lambda agent: self._agents(agent)[0].casefold() == wanted.casefold()
+
+    def _refuses(self, columns: Columns) -> pa.Array | None:
+        refused = None
+        for names, test in ((self._consent.require, _missing), (self._consent.exclude_when, _set)):
+            for raw in (SIGNALS[name] for name in names):
+                if raw in columns:
+                    refused = _either(refused, _by_value(columns, raw, test))
+        return refused
+
+
+def _missing(values: pl.Series) -> pl.Series:
+    return values.is_in(["", "-"]) | values.is_null()
+
+
+def _set(values: pl.Series) -> pl.Series:
+    return values == "1"
+
+
+def _raw(rule: Rule) -> tuple[str, ...]:
+    named = {
+        ("request", "path"): rule.path,
+        ("request", "method"): rule.method,
+        ("client",): rule.client,
+        ("agent",): rule.browser,
+    }
+    return tuple(name for names, value in named.items() if value is not None for name in names)
+
+
+def _by_value(columns: Columns, raw: str, test: Callable[[pl.Series], pl.Series]) -> pa.Array:
+    """What `test` says of each row's value; False for all where the format does not have it."""
+    if raw not in columns:
+        return pa.repeat(pa.scalar(value=False), len(next(iter(columns.values()))))
+    column = columns[raw]
+    values = pl.Series([_text(value) for value in column.dictionary.to_pylist()], dtype=pl.String)
+    return test(values).fill_null(value=False).to_arrow().take(column.indices)
+
+
+def _text(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _each(values: pl.Series, test: Callable[[str], bool]) -> pl.Series:
+    return pl.Series([value is not None and test(value) for value in values], dtype=pl.Boolean)
+
+
+def _within(token: str, network: Network) -> bool:
+    address = parse_address(token)
+    return address is not None and address.version == network.version and address in network
+
+
+def _methods(values: pl.Series, *, request: bool) -> pl.Series:
+    return (values.str.extract(_METHOD) if request else values).str.to_uppercase()
+
+
+def _glob(pattern: str) -> str:
+    """The glob as a regular expression of the Rust engine: linear in the length of the path."""
+    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", pattern))
+    return f"(?s)^{''.join(parts)}$"
+
+
+def _either(one: pa.Array | None, other: pa.Array | None) -> pa.Array | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return pc.or_(one, other)

@@ -1,0 +1,77 @@
+"""What a delimited or JSON lines format says of its lines: where each raw column stands, and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+DELIMITERS = ("blank", "tab", "comma")
+HEADERS = ("fields", "row")
+DECODINGS = ("plus", "percent_twice", "escapes")
+KEYS = {
+    "delimited": frozenset({"columns", "delimiter", "quotes", "header", "fields", "requires", "decode", "zone"}),
+    "jsonlines": frozenset({"keys", "requires", "decode", "zone"}),
+}
+"""The keys of a format file that only these dialects know."""
+
+Names = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where a line's raw columns stand.
+
+    `names`: for each raw column the names of the log's own columns or keys, the preferred first; two names joined by a
+    space, for `time`, are a date and a time of day. `decode`: how a raw column is written besides. `utc`: times without
+    an offset are in UTC. For delimited lines: `delimiter`: "blank" is a tab in lines that have one, else spaces;
+    `quotes`: values may stand in quotes; `header`: "fields" (`#Fields:` lines) or "row" (the names in a first line);
+    `fields`: the columns of a log without header; `requires`: names of which a header has one each (`a|b`) if the
+    format is to be detected. For JSON lines `requires` are the raw columns that a line must have.
+    """
+
+    names: Names
+    requires: tuple[tuple[str, ...], ...] = ()
+    decode: tuple[tuple[str, str], ...] = ()
+    utc: bool = False
+    delimiter: str = "blank"
+    quotes: bool = False
+    header: str = "fields"
+    fields: tuple[str, ...] = field(default=(), repr=False)
+
+
+def parse_columns(dialect: str, data: Mapping[str, object]) -> Columns:
+    """The columns that a format file's `data` describe; ValueError says what is wrong in it."""
+    table = "columns" if dialect == "delimited" else "keys"
+    names = _names(data.get(table), table)
+    if "time" not in dict(names):
+        raise ValueError(f"[{table}] must name 'time'")
+    decode = data.get("decode", {})
+    if not isinstance(decode, Mapping) or any(how not in DECODINGS for how in decode.values()):
+        raise ValueError(f"each value of [decode] must be one of {', '.join(DECODINGS)}")
+    for key, allowed in (("delimiter", DELIMITERS), ("header", HEADERS), ("zone", ("utc",))):
+        if key in data and data[key] not in allowed:
+            raise ValueError(f"{key!r} must be one of {', '.join(allowed)}")
+    return Columns(
+        names=names,
+        requires=tuple(tuple(text.split("|")) for text in _texts(data.get("requires", ()), "requires")),
+        decode=tuple((str(raw), str(how)) for raw, how in decode.items()),
+        utc=data.get("zone") == "utc",
+        delimiter=str(data.get("delimiter", "blank")),
+        quotes=bool(data.get("quotes", False)),
+        header=str(data.get("header", "fields")),
+        fields=_texts(data.get("fields", ()), "fields"),
+    )
+
+
+def _names(table: object, key: str) -> Names:
+    if not isinstance(table, Mapping) or not table:
+        raise ValueError(f"[{key}] must be a table of lists of names")
+    return tuple((str(raw), _texts(names, raw)) for raw, names in table.items())
+
+
+def _texts(values: object, key: object) -> tuple[str, ...]:
+    if isinstance(values, str):
+        return (values,)
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) and value for value in values):
+        raise ValueError(f"{key!r} must be a list of names")
+    return tuple(values)

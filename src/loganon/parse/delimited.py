@@ -1,0 +1,175 @@
+"""Chunks of a delimited format (W3C extended, tab-separated, CSV) as columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loganon.chunks import Chunk
+from loganon.errors import ConfigurationError
+from loganon.formats import Format
+from loganon.formats.columns import Columns
+from loganon.parse.clock import MOMENT, parse_times
+from loganon.parse.delimited_cut import Cut
+from loganon.parse.delimited_header import Header, Layout
+from loganon.parse.delimited_lines import failure, read_lines, splitter
+from loganon.parse.lines import NUMBER, Rows, plain_lines
+from loganon.parse.mask import mask
+from loganon.parse.moments import read_dates, read_times
+from loganon.parse.parsed import Parsed, ParseState, Reject
+from loganon.parse.typed import JUDGED, MISSING, constant, merged, no_rows, typed
+
+_LEAST = 16
+"""Fewer lines are not worth a cut."""
+
+
+class DelimitedParser:
+    """Chunks of a delimited format as `Parsed`; `needs` are the raw columns to give, of which time always is one.
+
+    The state holds the names of the columns as the last header gave them. Lines before any header are malformed, unless
+    the format names its `fields`. What the fast way can take goes that way; without `fast` no line does. Both give the
+    same. A reject's line is that of the chunk, headers and empty lines included.
+    """
+
+    def __init__(
+        self,
+        fmt: Format,
+        *,
+        needs: frozenset[str],
+        timezone: tzinfo | None = None,
+        max_rejects: int = 0,
+        fast: bool = True,
+    ) -> None:
+        columns = _columns_of(fmt)
+        self.raw = frozenset(raw for raw, _ in columns.names)
+        self._columns = columns
+        self._wanted = (needs | {"time"}) & self.raw
+        self._local = timezone or UTC
+        self._zone = UTC if columns.utc else self._local
+        self._form = fmt.time
+        self._decode = dict(columns.decode)
+        self._max_rejects = max_rejects
+        self._header = Header(columns)
+        self._given = self._header.state(columns.fields)
+        self.size = 1 + len(columns.requires)
+        self._split = splitter(columns)
+        self._cut = Cut(columns) if fast else None
+
+    def __call__(self, chunk: Chunk, state: ParseState) -> Parsed:
+        """The chunk's lines; never raises on data."""
+        lines = plain_lines(chunk.data).split(b"\n")[:-1]
+        state = state or self._given
+        groups: dict[ParseState, list[int]] = {}
+        for names, begin, end in self._header.runs(lines, state):
+            state = names
+            if end > begin:
+                groups.setdefault(names, []).extend(range(begin, end))
+        parts, rejected, exact = [], {}, 0
+        for names, numbers in groups.items():
+            rows, bad, slow = self._group(self._header.layout(names), numbers, lines)
+            parts.append(rows)
+            rejected.update(bad)
+            exact += slow
+        last = len(lines) - 1
+        if rejected.get(last) == "malformed" and chunk.unterminated:
+            rejected[last] = "partial"
+        count = sum(map(len, groups.values()))
+        return Parsed(
+            columns=dict(merged(parts or [no_rows(self._wanted)]).columns),
+            rows=count - len(rejected),
+            lines=count,
+            rejected=dict(Counter(rejected.values())),
+            rejects=self._described(lines, rejected, groups) if self._max_rejects and rejected else (),
+            state=state,
+            exact=exact,
+        )
+
+    def knows(self, lines: Sequence[bytes]) -> bool:
+        """Whether a header in a log's first lines, or the format's `fields`, names what the format is detected by."""
+        states = {state for state, _, _ in self._header.runs(lines, self._given)}
+        return any(self._header.layout(state) is not None and self._header.fits(state) for state in states)
+
+    def failure(self, line: bytes, layout: Layout | None) -> int | None:
+        """The offset at which a line failed; None where it is one of the format."""
+        if layout is None:
+            return 0
+        values = self._split(line, layout.width)
+        if values is None:
+            return failure(line, self._columns, layout.width)
+        rows, _, _ = self._group(layout, [0], [line])
+        return None if len(rows.numbers) else max(line.find(values[layout.time[0]]), 0)
+
+    def _group(
+        self, layout: Layout | None, numbers: Sequence[int], lines: Sequence[bytes]
+    ) -> tuple[Rows, dict[int, str], int]:
+        """The lines at `numbers`, all of one layout: rows, the others with the reason, how many went the exact way."""
+        if layout is None:
+            bad = read_lines(((n, lines[n]) for n in numbers), lambda _line, _width: None, width=0, places=())[2]
+            return no_rows(self._wanted), bad, len(numbers)
+        raws = [(raw, place) for raw, place in layout.places if raw in self._wanted | JUDGED]
+        places = sorted({place for _, place in raws} | set(layout.time))
+        left: Sequence[int] = range(len(numbers))
+        parts = []
+        if self._cut is not None and len(numbers) >= _LEAST and layout.width > 1:
+            mine = [lines[n] for n in numbers]
+            left, cut = self._cut(mine, width=layout.width, places=places)
+            if len(left) < len(numbers):
+                gone = set(left)
+                kept = [n for i, n in enumerate(numbers) if i not in gone] if gone else numbers
+                parts.append((pa.array(kept, NUMBER), cut))
+        found, columns, rejected = read_lines(
+            ((numbers[i], lines[numbers[i]]) for i in left), self._split, width=layout.width, places=places
+        )
+        if found or not parts:
+            parts.append((pa.array(found, NUMBER), columns))
+        rows = []
+        for each, values in parts:
+            good, odd = self._typed(layout, each, dict(zip(places, values, strict=True)))
+            rows.append(good)
+            rejected.update(dict.fromkeys(odd, "malformed"))
+        return merged(rows), rejected, len(left)
+
+    def _typed(
+        self, layout: Layout, numbers: pa.Array, values: dict[int, pa.DictionaryArray]
+    ) -> tuple[Rows, list[int]]:
+        places = dict(layout.places)
+        columns = {
+            raw: values[places[raw]] if raw in places else constant(MISSING, len(numbers))
+            for raw in (self._wanted | JUDGED) & self.raw
+            if raw != "time"
+        }
+        moments = self._moments(layout, [values[place] for place in layout.time])
+        return typed(numbers, columns, moments, wanted=self._wanted, decode=self._decode)
+
+    def _moments(self, layout: Layout, values: Sequence[pa.DictionaryArray]) -> pa.Array:
+        zone = self._local if layout.local else self._zone
+        if layout.date:
+            return read_dates(constant(layout.date, len(values[0])), values[0], zone)
+        if len(values) == 2:
+            return read_dates(values[0], values[1], zone)
+        distinct = values[0].dictionary
+        known = read_times(distinct, zone) if self._form == "any" else parse_times(distinct, self._form, zone)
+        return pc.take(known, values[0].indices) if len(distinct) else pa.array([], MOMENT)
+
+    def _described(
+        self, lines: Sequence[bytes], rejected: dict[int, str], groups: dict[ParseState, list[int]]
+    ) -> tuple[Reject, ...]:
+        shown = []
+        for number in sorted(rejected)[: self._max_rejects]:
+            line, reason = lines[number], rejected[number]
+            at = 0
+            if reason in ("malformed", "partial"):
+                state = next(state for state, numbers in groups.items() if number in numbers)
+                at = self.failure(line, self._header.layout(state)) or 0
+            shown.append(Reject(line=number, reason=reason, at=at, shape=mask(line)))
+        return tuple(shown)
+
+
+def _columns_of(fmt: Format) -> Columns:
+    if fmt.columns is None:
+        raise ConfigurationError(f"format {fmt.name} names no columns", fix="Correct the format file")
+    return fmt.columns

@@ -1,0 +1,190 @@
+"""Formats that an operator gives: the server's own string, a file, the server's configuration."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loganon.chunks import Chunk
+from loganon.errors import ConfigurationError, MissingInputError
+from loganon.formats import Format
+from loganon.formats.given import resolve
+from loganon.parse import directives_of, make_parser
+
+NEEDS = frozenset({"client", "request", "path", "status", "bytes", "agent", "method", "host"})
+T = "[10/Oct/2026:13:55:36 +0000]"
+MAIN = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
+
+
+def read(fmt: Format | None, line: str) -> dict[str, Any]:
+    assert fmt is not None
+    data = line.encode() + b"\n"
+    parsed = make_parser(fmt, needs=NEEDS)(Chunk(data, 0, len(data)), ())
+    found = {name: column.to_pylist()[0] for name, column in parsed.columns.items()} if parsed.rows else {}
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in found.items()}
+
+
+CASES: list[tuple[str, str, dict[str, Any]]] = [
+    ("apache:%h %t %>s", f"203.0.113.7 {T} 200", {"client": "203.0.113.7", "status": 200}),
+    (r"apache:\"%400,501{User-agent}i\" %!200,304s %>s %t", f'"x y" - 404 {T}', {"agent": "x y", "status": 404}),
+    ("apache:%t %s %>s", f"{T} 302 200", {"status": 200}),
+    ("apache:%t %b %O", f"{T} - 900", {"bytes": 0}),
+    ("apache:%t %O", f"{T} 900", {"bytes": 900}),
+    ("apache:%{c}a:%{remote}p %a %t", f"198.51.100.1:80 203.0.113.7 {T}", {"client": "203.0.113.7"}),
+    ("apache:%{c}a:%{remote}p %t", f"2001:db8::1:4711 {T}", {"client": "2001:db8::1"}),
+    ("apache:100%% %h %t", f"100% 203.0.113.7 {T}", {"client": "203.0.113.7"}),
+    ("apache:%{sec}t %h", "1791640536 203.0.113.7", {"client": "203.0.113.7"}),
+    ("apache:%{msec}t %h", "1791640536000 203.0.113.7", {"client": "203.0.113.7"}),
+    ("apache:%{usec}t %h", "1791640536000000 203.0.113.7", {"client": "203.0.113.7"}),
+    ("apache:%{sec}t.%{msec_frac}t %h", "1791640536.000 203.0.113.7", {"client": "203.0.113.7"}),
+    ("apache:%h [%{%d/%b/%Y:%T}t.%{msec_frac}t %{%z}t]", "203.0.113.7 [10/Oct/2026:15:55:36.000 +0200]", {}),
+    ("apache:%{end:%Y-%m-%dT%H:%M:%SZ}t %U%q", "2026-10-10T13:55:36Z /a?x", "touch"),
+    ("apache:%{%a %b %e %T %Y}t %U %q", "Sat Oct 10 13:55:36 2026 /a ?x", {"path": "/a"}),
+    ("apache:%{%I:%M:%S %p %D}t %m", "01:55:36 PM 10/10/26 GET", {"method": "GET"}),
+    (r'apache:"%h \"%r\" %t"', f'203.0.113.7 "GET / HTTP/1.1" {T}', {"request": "GET / HTTP/1.1"}),
+    (r'apache:LogFormat "%h \"%r\" %t" mine', f'203.0.113.7 "GET / HTTP/1.1" {T}', {"request": "GET / HTTP/1.1"}),
+    (f"nginx:{MAIN}", f'203.0.113.7 - a b {T} "GET /a HTTP/1.1" 200 9', {"bytes": 9, "request": "GET /a HTTP/1.1"}),
+    ("nginx:'$remote_addr '  '[$time_local] '\n '\"$request\"'", f'203.0.113.7 {T} "GET"', {"request": "GET"}),
+    (
+        "nginx:log_format m escape=none '$remote_addr [$time_local] \"$request\"';",
+        f'::1 {T} "a\\x22"',
+        {"request": "a\\x22"},
+    ),
+    ('nginx:escape=json \'{"a":"$remote_addr","t":"$msec"}\'', '{"a":"::1","t":"1791640536.000"}', {"client": "::1"}),
+    ("nginx:$time_iso8601 ${status} $request_time $own", "2026-10-10T13:55:36+00:00 200 0.1 x y", {"status": 200}),
+    ("nginx:$msec $upstream_addr $status", "1791640536.000 10.0.0.1:80, 10.0.0.2:80 : unix:/a 200", {"status": 200}),
+    ("nginx:$http_x_forwarded_for $remote_addr $msec", "a, b 203.0.113.7 1791640536.000", {"client": "203.0.113.7"}),
+    (
+        'nginx:[$time_local] "$request_method $request_uri" $status',
+        f'{T} "GET /a b" 200',
+        {"path": "/a b", "status": 200},
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "line", "want"), CASES, ids=[case[0] for case in CASES])
+def test_strings(given: str, line: str, want: dict[str, Any] | str) -> None:
+    """A pasted string reads the lines that the server writes by it."""
+    if want == "touch":
+        with pytest.raises(ConfigurationError, match="touch"):
+            resolve(given)
+        return
+    found = read(resolve(given), line)
+    assert found.pop("time").replace(tzinfo=UTC) == datetime(2026, 10, 10, 13, 55, 36, tzinfo=UTC)
+    assert found.items() >= dict(want).items()
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("apache:%h%u %t", ("%h", "%u")),
+        ("apache:%t %r %>s", ("%r", "%>s")),
+        ("apache:%t %{User-Agent}i %>s", ("%{User-Agent}i", "%>s")),
+        ("nginx:[$time_local] $request $status", ("$request", "$status")),
+        ("nginx:$msec$status", ("$msec", "$status")),
+    ],
+)
+def test_what_cannot_be_cut_is_refused(given: str, names: tuple[str, str]) -> None:
+    """A template of which a line could be cut in two ways is refused (78) with the two directives that touch."""
+    with pytest.raises(ConfigurationError) as caught:
+        resolve(given)
+    assert all(name in caught.value.what for name in names)
+
+
+@pytest.mark.parametrize(
+    "given", ["apache:%h %Q %t", "apache:%h", "nginx:$remote_addr", "apache:%{%Q}t", "none", "nginx:"]
+)
+def test_what_is_wrong_is_refused(given: str) -> None:
+    """An unknown directive, time conversion or name, and a template without a time."""
+    with pytest.raises(ConfigurationError):
+        read(resolve(given), "")
+
+
+def test_personal() -> None:
+    """Of each directive it is known whether it tells of a person."""
+    fmt = resolve("nginx:$remote_addr $cookie_a $own $request_time $ssl_protocol $remote_user [$time_local]")
+    assert fmt is not None
+    assert [d.personal for d in directives_of(fmt)] == [True, True, True, False, False, True, False]
+
+
+NGINX = r"""
+user www-data; # log_format x 'no';
+http {
+    log_format  main  '$remote_addr - $remote_user [$time_local] "$request" '
+                      '$status $body_bytes_sent';
+    include conf.d/*.conf;
+    server { access_log /var/log/nginx/a.log main buffer=32k; }
+}
+"""
+
+
+def test_nginx_configuration(tmp_path: Path) -> None:
+    """The format that is used, or one by name, also from an included file; combined needs no definition."""
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(NGINX)
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d/own.conf").write_text("""log_format "j" escape=json '{"t":"$msec"}';\ninclude nginx.conf;""")
+    used = resolve(source=str(conf))
+    assert used is not None
+    assert (used.name, used.template) == ("nginx:main", MAIN)
+    other = resolve(source=f"{conf}:j")
+    assert other is not None
+    assert (other.escape, other.time) == ("json", "epoch_s")
+    assert resolve(source=f"{conf}:combined") is not None
+    with pytest.raises(ConfigurationError, match="j, main"):
+        resolve(source=f"{conf}:x")
+    with pytest.raises(MissingInputError):
+        resolve(source=str(tmp_path / "x.conf"))
+
+
+def test_apache_configuration(tmp_path: Path) -> None:
+    """The same of Apache's; continued lines; a format in CustomLog itself; which one must be certain."""
+    conf = tmp_path / "apache2.conf"
+    conf.write_text(
+        'LogFormat "%h %l %u %t \\"%r\\"\\\n %>s %b" common\nLogFormat "%h %t" short\nIncludeOptional sites/*.conf\n'
+    )
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites/a.conf").write_text("<VirtualHost *:80>\n CustomLog ${DIR}/a.log common\n</VirtualHost>\n")
+    used = resolve(source=str(conf))
+    assert used is not None
+    assert used.name == "apache:common"
+    assert read(used, f'::1 - - {T} "GET /" 200 5')["bytes"] == 5
+    (tmp_path / "sites/b.conf").write_text('CustomLog /b.log "%h %t %>s"\n')
+    with pytest.raises(ConfigurationError, match="not certain"):
+        resolve(source=str(conf))
+    assert resolve(source=f"{conf}:short") is not None
+
+
+def test_a_format_file(tmp_path: Path) -> None:
+    """A format takes one file; of the three options one may be given."""
+    file = tmp_path / "mine.toml"
+    file.write_text('title = "t"\nvendor = "https://example.org/"\ndialect = "template"\ntemplate = "%h|%{iso}t|%>s"\n')
+    fmt = resolve(file=file)
+    assert read(fmt, "::1|2026-10-10T13:55:36Z|200")["status"] == 200
+    with pytest.raises(ConfigurationError, match="both"):
+        resolve("combined", file=file)
+    with pytest.raises(MissingInputError):
+        resolve(file=tmp_path / "none.toml")
+
+
+def test_a_time_without_a_year() -> None:
+    """It is that of the year, or the month, that brings it nearest to the day given; without one it is refused."""
+    given = r"apache:%h [%{%d:%H:%M:%S}t] \"%r\""
+    line = 'h [31:23:53:25] "GET / HTTP/1.0"'
+    for day, want in (
+        (date(1995, 8, 29), (1995, 8, 31)),
+        (date(1995, 9, 3), (1995, 8, 31)),
+        (date(2026, 1, 1), (2025, 12, 31)),
+    ):
+        assert read(resolve(given, day=day), line)["time"].timetuple()[:3] == want
+    with pytest.raises(ConfigurationError, match="no year"):
+        read(resolve(given), "")
+    short = "apache:%{%b %e %H:%M:%S}t %h"
+    for written, want in (("Dec 31 23:00:00", 2025), ("Jan  2 23:00:00", 2026), ("Feb 29 23:00:00", 0)):
+        found = read(resolve(short, day=date(2026, 1, 1)), f"{written} h")
+        assert (found["time"].year if found else 0) == want
+    with pytest.raises(ConfigurationError, match="--date"):
+        resolve(day=date(2026, 1, 1))
