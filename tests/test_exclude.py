@@ -1,12 +1,16 @@
 """Lines that are left out before treatment: by rule (`excluded`), or for want of consent (`no_consent`)."""
 
+import re
 from datetime import UTC, datetime
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
+import loganon
 from loganon.chunks import Chunk, Window
-from loganon.exclude import Rule
+from loganon.errors import ConfigurationError
+from loganon.exclude import Rule, parse_rules
 from loganon.formats import load_formats
 from loganon.formats.given import resolve
 from loganon.lookups import Lookups
@@ -98,3 +102,29 @@ def test_a_format_that_shows_no_signal_requires_none() -> None:
     data = line().encode()
     pipeline = build(parse_policy(text, where="test"), load_formats()["combined"], Lookups(), coded=False)
     assert pipeline(Chunk(data, 0, len(data)), Window(None, None)).counted == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "what"),
+    [
+        ({"clinet": "10.0.0.0/8"}, 'Did you mean "client"?'),
+        ({"client": "10.0.0"}, "no network"),
+        ({}, "names nothing"),
+        ({"path": ""}, "no text"),
+    ],
+)
+def test_a_rule_with_a_mistake(entry: dict[str, str], what: str) -> None:
+    """A mistake in a rule is a ConfigurationError that says what and what to do."""
+    with pytest.raises(ConfigurationError, match=re.escape(what)):
+        parse_rules([entry], where="test")
+
+
+def test_through_the_library(tmp_path: Path) -> None:
+    """`run` and `anonymize` take rules as tables; what they leave out is `excluded`, and the balance holds."""
+    log = tmp_path / "access.log"
+    log.write_text(line(agent=BOT) + line("10.0.0.1") + line(), "utf-8")
+    rules = [{"browser": "bots"}, {"client": "10.0.0.0/8"}]
+    now = datetime(2026, 10, 10, 14, tzinfo=UTC)
+    summary = loganon.run([log], store=tmp_path / "store", key=tmp_path / "key", exclude=rules, now=now)
+    assert (summary.counted, summary.rejected["excluded"], summary.lines_read) == (1, 2, 3)
+    assert loganon.anonymize(log.read_bytes(), exclude=rules).rejected["excluded"] == 2

@@ -6,7 +6,7 @@ import io
 import os
 import pwd
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow as pa
 from loganon import job
 from loganon.chunks import Chunk, Window
 from loganon.errors import UnreadableDataError
+from loganon.exclude import parse_rules
 from loganon.fields import REQUESTS
 from loganon.formats import Format, load_formats
 from loganon.formats.given import resolve
@@ -53,57 +54,63 @@ class Result:
 def run(
     logs: Sequence[str | Path],
     *,
-    policy: Policy | str | None = None,
+    policy: Policy | str | Path | None = None,
     store: str | Path,
     provider_db: Sequence[str | Path] = (),
     format: str = "auto",  # noqa: A002 - the option's name everywhere
     timezone: tzinfo | None = None,
     trusted_proxies: Sequence[str] = (),
     stream: str | None = None,
+    exclude: Sequence[Mapping[str, str]] = (),
     now: datetime | None = None,
     key: bytes | str | Path | None = None,
 ) -> Summary:
     """Count logs into a store, seal and apply retention, as `loganon run` does; `summary.as_dict()` is its JSON.
 
     `policy`: a Policy, a bundled name or a path; None: the store's own, `imos` for a new one. `key`: the secret as
-    bytes, or the path of the key file (default: `~/.local/state/loganon/key`; made if there is none). `now`: UTC
-    without offset. Raises ConfigurationError and BusyError; errors of single logs are in `summary.errors`.
+    bytes, or the path of the key file (default: `~/.local/state/loganon/key`; made if there is none). `exclude`: lines
+    to leave out, each table naming one or more of `path` (a glob), `client` (a network), `browser` (a family or "bots")
+    and `method`; all that it names must agree. `now`: UTC without offset. Raises ConfigurationError and BusyError;
+    errors of single logs are in `summary.errors`.
     """
     return job.run(
         [str(log) for log in logs],
-        policy=load_policy(policy) if isinstance(policy, str) else policy,
+        policy=load_policy(policy) if isinstance(policy, str | Path) else policy,
         store=Path(store),
         key=Key(key) if isinstance(key, bytes) else Path(key) if key else _default_key(),
         clock=job.Clock(_utc(now) if now else datetime.now(UTC)),
         lookups=open_lookups(provider_db, trusted_proxies),
-        reading=Reading(resolve(format), timezone, stream),
+        reading=Reading(resolve(format), timezone, stream, exclude=parse_rules(exclude, where="exclude")),
     )
 
 
 def anonymize(
     lines: Lines,
     *,
-    policy: Policy | str = DEFAULT,
+    policy: Policy | str | Path = DEFAULT,
     format: str = "auto",  # noqa: A002 - the option's name everywhere
     provider_db: Sequence[str | Path] = (),
     timezone: tzinfo | None = None,
     trusted_proxies: Sequence[str] = (),
+    exclude: Sequence[Mapping[str, str]] = (),
     now: datetime | None = None,
 ) -> Result:
     """The permitted rows of log lines: parsed, treated and gated; no minimum, no retention, nothing written.
 
     `lines`: bytes with LF, an iterable of lines, or a table with a column `line` (or just one column). With `now`,
-    lines are `expired` or `future` as in `run`; without, no line is. Raises ConfigurationError, and
-    UnreadableDataError where no format fits any line.
+    lines are `expired` or `future` as in `run`; without, no line is. `exclude` as in `run`. Raises ConfigurationError,
+    and UnreadableDataError where no format fits any line.
     """
-    policy = load_policy(policy) if isinstance(policy, str) else policy
+    policy = load_policy(policy) if isinstance(policy, str | Path) else policy
     chunks = _chunks(lines)
     first = next(chunks, None)
     fmt = resolve(format) or _detected(first)
     rejected: Counter[str] = Counter()
     redacted, tables = 0, []
     if first is not None and fmt is not None:
-        pipeline = build(policy, fmt, open_lookups(provider_db, trusted_proxies), coded=False, timezone=timezone)
+        rules = parse_rules(exclude, where="exclude")
+        lookups = open_lookups(provider_db, trusted_proxies)
+        pipeline = build(policy, fmt, lookups, coded=False, rules=rules, timezone=timezone)
         window = Window(None, None)
         if now is not None:
             window = Window(policy.keep_for.cutoff(_utc(now).date()), _utc(now) + job.AHEAD)

@@ -6,15 +6,18 @@ distinct value, and go nowhere.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from ipaddress import ip_network
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loganon.addresses import Network, parse_address
+from loganon.errors import ConfigurationError
 from loganon.lookups.agents import Agents, is_bot
 from loganon.treatments.file import request_paths
 
@@ -48,6 +51,32 @@ class Consent:
 
 SIGNALS = {"cookie": "cookie", "DNT": "dnt", "Sec-GPC": "gpc"}
 """The raw column in which a format shows each."""
+
+
+def parse_rules(entries: Iterable[Mapping[str, object]], *, where: str) -> tuple[Rule, ...]:
+    """The rules that tables such as `{"client": "10.0.0.0/8"}` write; ConfigurationError says what is wrong in `where`."""
+    return tuple(_rule(entry, where) for entry in entries)
+
+
+def _rule(entry: Mapping[str, object], where: str) -> Rule:
+    known = [field.name for field in fields(Rule)]
+    given: dict[str, str] = {}
+    for key, value in entry.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            fix = f'Did you mean "{near[0]}"?' if near else f"Known are {', '.join(known)}"
+            raise ConfigurationError(f'an exclusion has the unknown key "{key}"', where=where, fix=fix)
+        if not isinstance(value, str) or not value:
+            raise ConfigurationError(f"the exclusion's {key} is no text", where=where, fix='Write it as "…"')
+        given[key] = value
+    if not given:
+        raise ConfigurationError("an exclusion names nothing", where=where, fix=f"Name one of {', '.join(known)}")
+    try:
+        network = ip_network(given["client"], strict=False) if "client" in given else None
+    except ValueError:
+        fix = "Write it as 10.0.0.0/8 or 2001:db8::/32"
+        raise ConfigurationError("the exclusion's client is no network", where=where, fix=fix) from None
+    return Rule(given.get("path"), network, given.get("browser"), given.get("method"))
 
 
 class Exclude:
