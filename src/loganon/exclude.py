@@ -54,7 +54,7 @@ SIGNALS = {"cookie": "cookie", "DNT": "dnt", "Sec-GPC": "gpc"}
 
 
 def parse_rules(entries: Iterable[Mapping[str, object]], *, where: str) -> tuple[Rule, ...]:
-    """The rules that tables such as `{"client": "10.0.0.0/8"}` write; ConfigurationError says what is wrong in `where`."""
+    """The rules that tables such as `{"client": "10.0.0.0/8"}` write; ConfigurationError says what is wrong."""
     return tuple(_rule(entry, where) for entry in entries)
 
 
