@@ -63,6 +63,8 @@ def test_error_logs(line: bytes, server: str) -> None:
     detection = found(line, b"  at foo.php:7", b"  at bar.php:8")
     assert (detection.format, detection.error_log) == (None, server)
     assert found(COMBINED, line).error_log is None
+    assert found(line, COMBINED).error_log is None
+    assert found(line, COMBINED, line).error_log == server
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import pytest
 
 from loganon.chunks import Chunk
 from loganon.errors import ConfigurationError, MissingInputError
-from loganon.formats import Format
+from loganon.formats import Format, load_formats
 from loganon.formats.given import resolve
 from loganon.parse import directives_of, make_parser
+from support.cli import Command, Inside
 
 NEEDS = frozenset({"client", "request", "path", "status", "bytes", "agent", "method", "host"})
 T = "[10/Oct/2026:13:55:36 +0000]"
@@ -188,3 +189,19 @@ def test_a_time_without_a_year() -> None:
         assert (found["time"].year if found else 0) == want
     with pytest.raises(ConfigurationError, match="--date"):
         resolve(day=date(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    "words", [("preview",), ("filter",), ("run", "--now", "2026-10-11T12:00:00Z", "--final", "--store", "store")]
+)
+def test_times_without_an_offset_are_noted(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Each command that reads a log says where times without an offset are read as UTC, unless a zone is given."""
+    log = tmp_path / "access.log"
+    command = Command(tmp_path) if words[0] == "filter" else Inside(tmp_path)  # it writes to its descriptor
+    example = next(e.line for e in load_formats()["haproxy_http"].examples if e.reject is None)
+    log.write_text(example + "\n")
+    note = f"loganon: {log}: its times have no offset and are read as UTC; see --timezone\n"
+    assert note in command(words[0], log, *words[1:]).err
+    assert "no offset" not in command(words[0], log, *words[1:], "--timezone", "Europe/Berlin").err
+    log.write_text(f'203.0.113.7 - - {T} "GET / HTTP/1.1" 200 1\n')
+    assert "no offset" not in command(words[0], log, *words[1:]).err

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 import pytest
 
@@ -21,6 +23,7 @@ from loganon.chunks import Chunk
 from loganon.formats.given import resolve
 from loganon.parse import make_parser
 
+VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
 COMBINED = r"apache:%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""
 NGINX = (
@@ -194,6 +197,29 @@ frontend test
     return [program("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
 
 
+def squid(folder: Path, port: int, log: Path) -> list[str]:
+    """Squid in front of a server that is not there; started by root it becomes `proxy`, to whom the folder is given."""
+    binary = program("squid")
+    if os.geteuid() == 0:
+        shutil.chown(folder, "proxy", "proxy")
+    (folder / "squid.conf").write_text(f"""
+http_port 127.0.0.1:{port} accel defaultsite=localhost no-vhost
+pid_filename {folder}/squid.pid
+cache_log {folder}/cache.log
+access_log stdio:{log} squid
+netdb_filename none
+cache deny all
+http_access deny all
+pinger_enable off
+visible_hostname localhost
+coredump_dir {folder}
+shutdown_lifetime 0 seconds
+strip_query_terms off
+uri_whitespace allow
+""")
+    return [binary, "-N", "-d", "1", "-f", str(folder / "squid.conf")]
+
+
 Configure = Callable[[Path, int, Path], list[str]]
 SERVERS: tuple[tuple[Configure, str, bool], ...] = (
     (nginx_default, "nginx.conf:of_the_test", True),
@@ -240,4 +266,30 @@ def test_read_back(tmp_path: Path, configure: Configure, given: str, agents: boo
             if case.agent is not None:
                 pairs = list(zip(requests, found, strict=True))
                 assert (sent(case).split(b"\r\n")[0], case.agent) in pairs, (case.rule, case.agent, found)
+    assert set(parsed.columns["client"].to_pylist()) == {b"127.0.0.1"}
+
+
+def test_squid_is_read_back() -> None:
+    """Squid writes whole URLs, percent-encoded where a byte is no visible ASCII: each is the one that was asked for.
+
+    Its native format has no agent. It runs as its own user, who cannot come into the folders of pytest.
+    """
+    with TemporaryDirectory(prefix="loganon-squid-") as name:
+        folder, port = Path(name), free_port()
+        log = folder / "access.log"
+        with running(squid(folder, port, log), port, folder / "output"):
+            for case in CASES:
+                ask(port, sent(case))
+                time.sleep(0.02)
+        data = log.read_bytes()
+    fmt = resolve("squid")
+    assert fmt is not None
+    parsed = make_parser(fmt, needs=frozenset({"client", "path", "status"}), max_rejects=100)(
+        Chunk(data, 0, len(data)), ()
+    )
+    assert parsed.rejected == {}, [reject.shape for reject in parsed.rejects]
+    asked = [b"http://localhost" + quote(case.path, safe=VISIBLE).encode() for case in CASES if case.agent is not None]
+    paths = parsed.columns["path"].to_pylist()
+    assert [path for path in paths if not path.startswith(b"error:")] == asked
+    assert paths[-1] == b"error:invalid-request"
     assert set(parsed.columns["client"].to_pylist()) == {b"127.0.0.1"}

@@ -206,6 +206,21 @@ def reasons_given(tree: ast.Module, text: str) -> Iterator[str]:
             yield f"{token.start[0]}: {token.string}"
 
 
+POSSESSIVE_GROUP = re.compile(r"(?<!\\)\)(?:[*+?]|\{[0-9,]*\})\+")
+
+
+def no_possessive_group(tree: ast.Module, text: str) -> Iterator[str]:
+    """No possessive repeat of a group, `(?:...)*+`: CPython before 3.11.5 (Debian 12) matches it wrongly (gh-106052).
+
+    An atomic group around the plain repeat, `(?>(?:...)*)`, says the same; of a single character or class it is right.
+    """
+    del text
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+            pattern = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+            yield from (f"{node.lineno}: {found[0]}" for found in POSSESSIVE_GROUP.finditer(pattern))
+
+
 _SKIPS = ("skip", "skipif", "xfail")
 
 
@@ -228,7 +243,7 @@ def broken(rule: Rule, path: Path) -> list[str]:
     return [f"{path.relative_to(ROOT)}:{found}" for found in rule(ast.parse(text), marked)]
 
 
-EVERYWHERE: tuple[Rule, ...] = (no_logging, no_traceback_text, reasons_given)
+EVERYWHERE: tuple[Rule, ...] = (no_logging, no_traceback_text, reasons_given, no_possessive_group)
 OF_STEPS: tuple[Rule, ...] = (no_values_in_errors, no_speaking_errors)
 
 
@@ -239,6 +254,13 @@ def test_the_source_keeps_the_rule(rule: Rule) -> None:
     paths = [path for path in MODULES if wanted is None or part(path) in wanted]
     assert len(paths) > 5
     assert [found for path in paths for found in broken(rule, path)] == []
+
+
+def test_no_format_has_a_possessive_group() -> None:
+    """The patterns in the format files keep the rule of the modules, `no_possessive_group`."""
+    paths = sorted((SOURCE / "formats").glob("*.toml"))
+    assert len(paths) > 5
+    assert [path.name for path in paths if POSSESSIVE_GROUP.search(path.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize("rule", [reasons_given, skips_given], ids=lambda rule: rule.__name__)
@@ -275,6 +297,10 @@ BAD = [
     (reasons_given, "x = 1  # noqa: S101"),
     (reasons_given, "x = 1  # type: ignore"),
     (reasons_given, "x = 1  # type: ignore[arg-type]"),
+    (no_possessive_group, "X = rb'(?:[^ ]++, )*+'"),
+    (no_possessive_group, "X = '(?:a)++'"),
+    (no_possessive_group, "X = b'(?:' + Y + b')?+'"),
+    (no_possessive_group, "X = rf'(?:{Y}){{2,3}}+'"),
     (skips_given, "@pytest.mark.skip\ndef test(): ..."),
     (skips_given, "@pytest.mark.xfail(strict=True)\ndef test(): ..."),
 ]
@@ -294,6 +320,7 @@ GOOD = [
         "def f(value):\n  try:\n    return int(value)\n  except (ValueError, KeyError):\n    return 0",
     ),
     (no_speaking_errors, "def f(value):\n  return int(value) if value.isdigit() else 0"),
+    (no_possessive_group, "X = rb'(?>(?:[^ ]++, )*)[0-9]{6,}+\\)*+'"),
     (reasons_given, "x = 1  # noqa: S101 - the type is wider"),
     (reasons_given, "x = 1  # type: ignore[arg-type]  # a test's options"),
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,11 @@ from hypothesis import strategies as st
 
 from loganon.chunks import MAX_LINE_BYTES, Chunk
 from loganon.formats import Format, load_formats
-from loganon.parse import Parsed, make_parser
+from loganon.parse import Parsed, ParseState, make_parser, whole_lines
 from loganon.parse.detect import detect
 from loganon.parse.wrappers import unwrap, wrapper_of
+from loganon.sources.cutter import Cutter
+from support.cli import Inside
 
 FORMATS = load_formats()
 NEEDS = frozenset({"client", "request", "path", "status", "bytes", "agent"})
@@ -28,6 +32,7 @@ PREFIXES = {
     "RFC 5424 without PRI": b"1 2026-10-10T06:05:27Z web1 nginx - - - \xef\xbb\xbf",
     "RFC 5424 with data": b'<165>1 2026-10-10T06:05:27Z web1 nginx - - [a@1 b="c\\]d" e="f"][g@2] ',
     "CRI": b"2026-10-10T06:05:27.123456789Z stdout F ",
+    "docker compose": b"web-1  | ",
     "CRI with an offset": b"2026-10-10T06:05:27.1+02:00 stdout F ",
 }
 
@@ -100,3 +105,106 @@ def test_unwrapping_never_raises(data: bytes) -> None:
     for kind in ("syslog", "cri", "docker"):
         assert unwrap(data, kind).count(b"\n") <= data.count(b"\n") + 1
     read(FORMATS["combined"], data)
+
+
+CRI = b"2026-10-10T06:05:27Z %s %s %s\n"
+
+
+def entry(stream: str, text: str) -> bytes:
+    return json.dumps({"log": text, "stream": stream, "time": "2026-10-10T06:05:27Z"}).encode() + b"\n"
+
+
+def cri_parts(parts: list[tuple[str, bool, int]]) -> bytes:
+    return b"".join(CRI % (stream.encode(), b"F" if end else b"P", _piece(at, end)) for stream, end, at in parts)
+
+
+def docker_parts(parts: list[tuple[str, bool, int]]) -> bytes:
+    return b"".join(entry(stream, (_piece(at, end) + b"\n" * end).decode()) for stream, end, at in parts)
+
+
+def _piece(at: int, end: bool) -> bytes:
+    return LINE[at:] if end else LINE[:at]
+
+
+def in_blocks(data: bytes, size: int) -> tuple[Counter[bytes], list[int]]:
+    """The lines that come of `data` in blocks of `size` bytes, unwrapped, and the sizes of what was held back."""
+    kind = "docker" if data.startswith(b"{") else "cri"
+    cutter, lines, held = Cutter(0, b"", whole_lines), Counter[bytes](), []
+    for at in range(0, len(data), size):
+        chunk = cutter.push(data[at : at + size])
+        held.append(cutter.pending)
+        if chunk is not None:
+            assert chunk.data == data[chunk.start : chunk.end]
+            assert cutter.tail == data[: chunk.end][-256:]
+            lines.update(unwrap(chunk.data, kind).splitlines())
+    last = cutter.finish()
+    if last is not None:
+        lines.update(unwrap(last.data, kind).splitlines())
+    assert (cutter.given, cutter.pending, cutter.tail) == (len(data), 0, data[-256:])
+    return lines, held
+
+
+PARTS = st.lists(
+    st.tuples(st.sampled_from(["stdout", "stderr"]), st.booleans(), st.sampled_from([0, 30, 60])), max_size=12
+)
+
+
+@settings(deadline=None)
+@given(data=st.one_of(PARTS.map(cri_parts), PARTS.map(docker_parts)), size=st.integers(1, 400))
+def test_the_size_of_chunks_changes_nothing(data: bytes, size: int) -> None:
+    """However a log is cut into blocks, the same parts are joined."""
+    assert in_blocks(data, size)[0] == in_blocks(data, max(1, len(data)))[0]
+
+
+@pytest.mark.parametrize("make", [cri_parts, docker_parts])
+def test_a_chunk_ends_where_no_line_is_open(make: Any) -> None:
+    """A line whose parts lie in different blocks is read as one line."""
+    data = make([("stdout", False, 30), ("stderr", True, 60), ("stdout", True, 30)] * 3)
+    for size in (1, 50, 100, 333):
+        cutter, rows, state = Cutter(0, b"", whole_lines), 0, ParseState()
+        parser = make_parser(FORMATS["combined"], needs=NEEDS)
+        for at in range(0, len(data), size):
+            if (chunk := cutter.push(data[at : at + size])) is not None:
+                parsed = parser(chunk, state)
+                rows, state = rows + parsed.rows, parsed.state
+        assert rows == 3, size
+
+
+@pytest.mark.parametrize("size", [100_000, 1 << 20, 3_000_000, 1 << 24])
+def test_what_is_held_back_is_bounded(size: int) -> None:
+    """Parts without an end are held back no longer than a line may be, wherever the blocks end; then each is a line."""
+    part = CRI % (b"stdout", b"P", b"a" * 16_000)
+    other = CRI % (b"stderr", b"F", LINE)
+    data = part * 200 + other + CRI % (b"stdout", b"F", b"end") + part + other * 20_000 + part
+    found, held = in_blocks(data, size)
+    assert found == in_blocks(data, len(data))[0]
+    assert max(held) <= MAX_LINE_BYTES + size
+    assert found[LINE] == 20_001
+    assert max(map(len, found)) < MAX_LINE_BYTES
+
+
+def test_an_overlong_line_is_cut_between_parts() -> None:
+    """A line that is too long, whatever is open before it, stays one too long line; offsets count all of it."""
+    part = CRI % (b"stdout", b"P", LINE[:30])
+    data = part + b"x" * (3 * MAX_LINE_BYTES) + b"\n" + part + CRI % (b"stdout", b"F", LINE[30:])
+    for size in (1000, 1 << 20, len(data)):
+        cutter = Cutter(0, b"", whole_lines)
+        chunks = [c for at in range(0, len(data), size) if (c := cutter.push(data[at : at + size])) is not None]
+        lines = [line for chunk in chunks for line in unwrap(chunk.data, "cri").splitlines()]
+        assert (cutter.given, cutter.tail) == (len(data), data[-256:])
+        assert [lines[0], lines[-1]] == [LINE[:30], LINE]
+        assert len(lines) == 3
+        assert len(lines[1]) > MAX_LINE_BYTES
+
+
+def test_a_part_at_the_end_waits_for_the_next_run(tmp_path: Path) -> None:
+    """A part whose end is not there yet is pending; the run after its end was written counts the line once."""
+    run, log = Inside(tmp_path), tmp_path / "access.log"
+    words = ("run", log, "--store", tmp_path / "store", "--now", "2026-10-11T12:00:00Z", "--json")
+    whole, part = CRI % (b"stdout", b"F", LINE), CRI % (b"stdout", b"P", LINE[:30])
+    log.write_bytes(whole * 3 + part)
+    first = run(*words).json["sources"][0]
+    assert (first["counted"], first["lines_read"], first["pending_bytes"]) == (3, 3, len(part))
+    log.write_bytes(whole * 3 + part + CRI % (b"stdout", b"F", LINE[30:]))
+    then = run(*words).json["sources"][0]
+    assert (then["counted"], then["already_counted"], then["pending_bytes"]) == (1, 3, 0)

@@ -11,23 +11,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pyarrow as pa
 
 from loganon import job
 from loganon.chunks import Chunk, Window
-from loganon.errors import UnreadableDataError
+from loganon.errors import ConfigurationError, UnreadableDataError
 from loganon.exclude import parse_rules
 from loganon.fields import REQUESTS
 from loganon.formats import Format, load_formats
 from loganon.formats.given import resolve
-from loganon.keys import Key
+from loganon.keys import make_key
 from loganon.lookups import open_lookups
-from loganon.parse import ParseState
+from loganon.parse import ParseState, whole_lines
 from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import REASONS, build
-from loganon.policy import DEFAULT, Policy, load_policy
+from loganon.policy import DEFAULT, Policy, load_policy, named_policy
 from loganon.reading import Reading
 from loganon.store import LocalStore
 from loganon.summary import Summary
@@ -75,12 +76,17 @@ def run(
     """
     return job.run(
         [str(log) for log in logs],
-        policy=load_policy(policy) if isinstance(policy, str | Path) else policy,
+        policy=policy if isinstance(policy, Policy) else named_policy(policy),
         store=Path(store),
-        key=Key(key) if isinstance(key, bytes) else Path(key) if key else _default_key(),
+        key=make_key(key) if isinstance(key, bytes) else Path(key) if key else _default_key(),
         clock=job.Clock(_utc(now) if now else datetime.now(UTC)),
         lookups=open_lookups(provider_db, trusted_proxies),
-        reading=Reading(resolve(format), timezone, stream, exclude=parse_rules(exclude, where="exclude")),
+        reading=Reading(
+            format=resolve(format),
+            timezone=_named(timezone),
+            stream=stream,
+            exclude=parse_rules(exclude, where="exclude"),
+        ),
     )
 
 
@@ -150,10 +156,10 @@ def _chunks(lines: Lines) -> Iterator[Chunk]:
         buffer += line
         if not line.endswith(b"\n"):
             buffer += b"\n"
-        if len(buffer) >= _CHUNK:
-            yield Chunk(bytes(buffer), start, start + len(buffer))
-            start += len(buffer)
-            buffer.clear()
+        if len(buffer) >= _CHUNK and (ready := whole_lines(bytes(buffer))):
+            yield Chunk(bytes(buffer[:ready]), start, start + ready)
+            start += ready
+            del buffer[:ready]
     if buffer:
         yield Chunk(bytes(buffer), start, start + len(buffer))
 
@@ -171,7 +177,7 @@ def _each(lines: Lines) -> Iterator[bytes]:
         )
         return
     for line in lines:
-        yield line if isinstance(line, bytes) else line.encode(errors="surrogateescape")
+        yield line if isinstance(line, bytes) else line.encode(errors="surrogatepass")
 
 
 def _detected(first: Chunk | None) -> Format | None:
@@ -182,6 +188,14 @@ def _detected(first: Chunk | None) -> Format | None:
     if found.format is None:
         raise UnreadableDataError("no known format fits any line", fix="Name one with format=")
     return found.format
+
+
+def _named(zone: tzinfo | None) -> tzinfo | None:
+    """The zone, which a source's record must be able to name."""
+    if zone is None or zone is UTC or isinstance(zone, ZoneInfo):
+        return zone
+    fix = 'Give ZoneInfo("Europe/Berlin") or datetime.UTC'
+    raise ConfigurationError("the zone has no name", where="timezone", fix=fix)
 
 
 def _utc(moment: datetime) -> datetime:

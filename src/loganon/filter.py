@@ -13,17 +13,16 @@ from loganon.errorlog import ErrorLog
 from loganon.errors import LoganonError, UnreadableDataError
 from loganon.formats import Format, load_formats
 from loganon.lookups import Lookups
-from loganon.parse import ParseState
+from loganon.parse import ParseState, whole_lines
 from loganon.parse.detect import SAMPLE_LINES, detect, sample_lines
-from loganon.pipeline import REASONS, build
+from loganon.pipeline import REASONS, UNREAD, build
 from loganon.policy import Policy
-from loganon.reading import unknown_format
+from loganon.reading import unknown_format, zone_note
 from loganon.render import Written, make_writer
 from loganon.sources import Source
 
 _CHUNK_BYTES = 16 << 20  # the larger, the fewer values are treated twice
 _HELD_BYTES = 4 << 20  # of a beginning that no format fits yet
-_UNREAD = ("malformed", "binary", "too_long", "partial")
 
 Step: TypeAlias = Callable[[Chunk], Written]
 
@@ -40,6 +39,7 @@ class FilterSummary:
     rejected: Counter[str] = field(default_factory=Counter)
     redacted: int = 0
     errors: list[LoganonError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def add(self, part: Written) -> None:
         """Count what a chunk gave."""
@@ -52,7 +52,7 @@ class FilterSummary:
         """That of the first error; 1 with `strict` where a line could not be read or a value was redacted; 0."""
         if self.errors:
             return self.errors[0].exit_code
-        return int(strict and (self.redacted > 0 or any(self.rejected[reason] for reason in _UNREAD)))
+        return int(strict and (self.redacted > 0 or any(self.rejected[reason] for reason in UNREAD)))
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -102,6 +102,7 @@ def filter_access(
     def begin(held: Chunk) -> Step | None:
         found = fmt or _found(log, held)
         summary.format = found.name if found else None
+        summary.warnings += zone_note(log, found, timezone) if found else []
         return Access(policy, found, lookups, timezone) if found else None
 
     return _filtered(source, write, begin, summary, given=fmt is not None)
@@ -125,7 +126,7 @@ def _filtered(
     step: Step | None = None
     held: Chunk | None = None
     try:
-        for chunk in source.chunks(final=True, chunk_bytes=_CHUNK_BYTES):
+        for chunk in source.chunks(final=True, chunk_bytes=_CHUNK_BYTES, whole=whole_lines):
             whole = _joined(held, chunk)
             held = None
             step = step or begin(whole)

@@ -10,7 +10,6 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import pyarrow.compute as pc
 
@@ -20,10 +19,20 @@ from loganon.errors import BusyError, MissingInputError, UnreadableDataError, Un
 from loganon.formats import Format, load_formats, with_fields
 from loganon.keys import Key
 from loganon.lookups import Lookups
+from loganon.parse import whole_lines
 from loganon.parse.detect import SHARE, detect, sample_lines
 from loganon.pipeline import Pipeline, build
 from loganon.policy import Policy
-from loganon.reading import OpenLog, Reading, SkippedError, other_format, set_aside, unknown_format, zone_note
+from loganon.reading import (
+    OpenLog,
+    Reading,
+    SkippedError,
+    other_format,
+    recorded_zone,
+    set_aside,
+    unknown_format,
+    zone_note,
+)
 from loganon.sources import STDIN, Source, open_source
 from loganon.sources.files import BEGINNING_BYTES
 from loganon.sources.identity import (
@@ -39,7 +48,7 @@ from loganon.store import Batch, ConflictError, LocalStore, Record
 from loganon.summary import LogSummary, Summary
 from loganon.twins import find_twins
 
-FLUSH_ROWS = 1_000_000
+FLUSH_ROWS = 500_000
 """Rows that a batch may hold before it is committed: what bounds the memory of a run."""
 
 SAMPLE_BYTES = 1 << 19
@@ -89,9 +98,13 @@ class Ingest:
             what = f"it agrees with {other} over its first 4,096 bytes and differs later"
             self._skip(path, "set_aside", set_aside(path, what, "Run again with the one of them that is whole"))
         others = twins.unclear.keys() | twins.within.keys() | twins.equal.keys()
-        self._all([path for path in self._logs if path not in others])
-        for path, longer in twins.within.items():  # its lines are read in the longer one, and counted there
-            self._logs[path].source, self._logs[path].format = self._logs[longer].source, self._logs[longer].format
+        self._all([path for path in self._logs if path not in others and path != STDIN])
+        self._all([path for path in self._logs if path == STDIN])  # alone: a stream cannot be read again
+        for path, longer in twins.within.items():
+            if self._logs[longer].source:  # its lines are read in the longer one, and counted there
+                self._logs[path].source, self._logs[path].format = self._logs[longer].source, self._logs[longer].format
+            else:
+                self._all([path])
         self._all(list(twins.equal))  # by now it is known
 
     def _all(self, paths: Sequence[str]) -> None:
@@ -124,16 +137,17 @@ class Ingest:
             self._skip(path, "missing", error)
         except UnreadableInputError as error:  # what was committed of it stands, the rest is for the next run
             self._batch = [log for log in self._batch if log.summary is not summary]
-            self._summary.errors.append(error)
+            self._summary.report(error)
         except SkippedError as error:
             fine = error.reason == "empty" or (error.reason == "error_log" and len(self._logs) > 1)
             self._skip(path, error.reason, None if fine else error)
 
     def _skip(self, path: str, reason: str, error: UnreadableDataError | MissingInputError | None) -> None:
-        if not self._logs[path].lines:
+        if not self._logs[path].lines:  # else a part of it was committed, and stands
             self._summary.logs = [log for log in self._summary.logs if log.log != path]
-        self._summary.skipped.append((path, reason))
-        self._summary.errors += [error] if error else []
+            self._summary.skipped.append((path, reason))
+        if error is not None:
+            self._summary.report(error)
 
     def _begin(self, path: str, source: Source, summary: LogSummary) -> OpenLog | None:
         """The log, told apart from all known ones, behind what was counted; None: it has no whole line yet."""
@@ -145,12 +159,12 @@ class Ingest:
             return None
         if source.damaged is not None and len(start) < _LEAST:
             raise set_aside(path, "a compressed log that ends early", "Run again once it is whole")
-        stream = self._reading.stream or printable(stream_name(path))
+        stream = printable(self._reading.stream or stream_name(path))
         before = None if path == STDIN else self._known(path, source, start, stream)
         summary.already_counted = sum(before.lines.values()) - summary.lines.total() if before else 0
         last = before or self._last_of(stream)
         fmt = self._format(path, start, before, last)
-        zone = self._reading.timezone or (ZoneInfo(last.timezone) if last and last.timezone else None)
+        zone = self._reading.timezone or recorded_zone(path, last)
         self._summary.warnings += zone_note(path, fmt, zone)
         summary.source, summary.format = before.id if before else secrets.token_hex(16), fmt.name
         state, done = (before.state, before.done) if before else ((), 0)
@@ -216,7 +230,7 @@ class Ingest:
             )
         pipeline = self._pipelines[name]
         self._batch.append(log)
-        for chunk in source.chunks(final=self._reading.final):
+        for chunk in source.chunks(final=self._reading.final, whole=whole_lines):
             log.add(pipeline(chunk, self._window, log.state), end=chunk.end, tail=source.tail)
             self._progress(log.summary.log, source.position)
             if self._rows() >= FLUSH_ROWS:

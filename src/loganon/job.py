@@ -17,7 +17,7 @@ from loganon.keys import Key, create_key, load_key
 from loganon.lookups import Lookups
 from loganon.policy import DEFAULT, Policy, from_canonical, load_policy
 from loganon.reading import Reading
-from loganon.store import Held, LocalStore, Partition, Plan, PolicyStamp, check_writer, plan_retention
+from loganon.store import Held, LocalStore, Partition, Plan, PolicyStamp, SealError, check_writer, plan_retention
 from loganon.summary import Summary
 
 AHEAD = timedelta(hours=24)
@@ -45,7 +45,7 @@ class Clock:
 def run(
     logs: Sequence[str],
     *,
-    policy: Policy | None,
+    policy: Policy | str | None,
     store: Path,
     key: Key | Path,
     clock: Clock,
@@ -57,14 +57,15 @@ def run(
 ) -> Summary:
     """Ingest `logs` into the store, seal, apply retention; the summary says what was done and what failed.
 
-    `policy` None: the store's own, or `imos` for a new store. Raises ConfigurationError (78) and BusyError (75) before
-    anything is read; every other LoganonError is in the summary's `errors`.
+    `policy`: a policy or a bundled one's name; None: the store's own, or `imos` for a new store. Raises
+    ConfigurationError (78) and BusyError (75); every other LoganonError is in the summary's `errors`.
     """
     check_writer(reading.writer)
     try:
         standing, policy, secret = _open(store, policy, key, clock.now, group)
     except _REPORTED as error:
-        return Summary(policy.name if policy else DEFAULT, str(store), errors=[error])
+        name = policy.name if isinstance(policy, Policy) else policy or DEFAULT
+        return Summary(name, str(store), errors=[error], strict=strict)
     summary = Summary(policy.name, str(store), strict=strict)
     try:
         window = Window(_prune(standing, policy, clock, reading.wait, summary), clock.now + AHEAD)
@@ -116,19 +117,21 @@ def frozen_policy(store: LocalStore) -> Policy:
 
 
 def _open(
-    path: Path, policy: Policy | None, key: Key | Path, now: datetime, group: str | None
+    path: Path, policy: Policy | str | None, key: Key | Path, now: datetime, group: str | None
 ) -> tuple[LocalStore, Policy, Key]:
     """The store (made, if new), its policy and its key; ConfigurationError where they do not belong together."""
     store = LocalStore.open_or_none(path)
     secret = key if isinstance(key, Key) else load_key(key, store=path)
     if store is None:
-        policy = policy or load_policy(DEFAULT)
+        policy = load_policy(policy or DEFAULT) if not isinstance(policy, Policy) else policy
         if secret is None:
             assert isinstance(key, Path)  # noqa: S101 - a Key is its own secret
             secret = create_key(key)
         stamp = PolicyStamp(policy.name, policy.sha256, policy.canonical)
         return LocalStore.create(path, stamp, key_check=secret.check, now=now, group=group), policy, secret
     frozen = frozen_policy(store)
+    if isinstance(policy, str):  # the store's own name stands for its own policy, whatever that name means by now
+        policy = frozen if policy == frozen.name else load_policy(policy)
     if policy is not None and policy != frozen:
         raise ConfigurationError(
             f'the store is held under its own policy "{frozen.name}", and the policy given differs from it',
@@ -151,7 +154,7 @@ def _next_cutoff(cutoff: date | None, last_commit: datetime | None, policy: Poli
         raise CheckError(
             "the clock is more than 24 hours behind the last commit",
             where=f"clock {clock.now:%Y-%m-%dT%H:%MZ}, last commit {last_commit:%Y-%m-%dT%H:%MZ}",
-            fix="Set the clock right, or say --accept-clock",
+            fix="Set the clock right, or let `loganon run --accept-clock` go by it",
         )
     due = policy.keep_for.cutoff((clock.now + clock.lead).astimezone(UTC).date())
     if cutoff is None or due <= cutoff:
@@ -183,8 +186,9 @@ def _finish(store: LocalStore, policy: Policy, clock: Clock, wait: timedelta, su
             summary.sealed += held.seal(policy.spec, now=clock.now)
             _delete(held, cutoff, policy, clock.now, summary)
     except LoganonError as error:
-        if not any(str(error) == str(known) for known in summary.errors):
-            summary.errors.append(error)
+        if isinstance(error, SealError):
+            summary.sealed += error.sealed
+        summary.report(error)
 
 
 def _raise_fatal(summary: Summary) -> None:
@@ -218,5 +222,4 @@ def _delete(held: Held, cutoff: date, policy: Policy, now: datetime, summary: Su
             where=failure.path,
             fix="Make it deletable; every run tries again",
         )
-        if str(error) not in map(str, summary.errors):
-            summary.errors.append(error)
+        summary.report(error)

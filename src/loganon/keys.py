@@ -30,6 +30,16 @@ class Key:
         return hmac.new(self.secret, b"loganon key check 1", hashlib.sha256).hexdigest()
 
 
+def make_key(secret: bytes, *, where: str = "key") -> Key:
+    """The key of these bytes, without blanks around them; ConfigurationError where they are too few."""
+    secret = secret.strip()
+    if len(secret) < _LEAST:
+        raise ConfigurationError(
+            f"the key is shorter than {_LEAST} bytes", where=where, fix="Restore it from your backup"
+        )
+    return Key(secret)
+
+
 def load_key(path: Path, *, store: Path | None = None) -> Key | None:
     """The key in `path`, None where there is no such file. A key inside `store` is refused (ConfigurationError)."""
     if store is not None and path.resolve().is_relative_to(store.resolve()):
@@ -37,18 +47,14 @@ def load_key(path: Path, *, store: Path | None = None) -> Key | None:
             "the key lies inside the store", where=str(path), fix="Keep it elsewhere: --key-file /etc/loganon/key"
         )
     try:
-        secret = path.read_bytes().strip()
+        secret = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigurationError(
             f"cannot read the key ({error.strerror})", where=str(path), fix="Make it readable, or give --key-file"
         ) from None
-    if len(secret) < _LEAST:
-        raise ConfigurationError(
-            f"the key is shorter than {_LEAST} bytes", where=str(path), fix="Restore it from your backup"
-        )
-    return Key(secret)
+    return make_key(secret, where=str(path))
 
 
 def create_key(path: Path) -> Key:

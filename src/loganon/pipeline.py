@@ -1,4 +1,4 @@
-"""From a chunk of log to a permitted table: parse -> window -> treat -> gate -> rows or counts. No input or output.
+"""From a chunk of log to a permitted table: parse -> exclude -> window -> treat -> gate -> rows. No input or output.
 
 Work is done once per distinct value: the parser gives dictionaries, treatments change dictionaries, rows carry codes.
 """
@@ -27,13 +27,16 @@ from loganon.treatments import Treatment
 REASONS = ("malformed", "binary", "too_long", "partial", "expired", "future", "excluded", "no_consent")
 """Why a line is rejected, in the order of the summary."""
 
+UNREAD = ("malformed", "binary", "too_long", "partial")
+"""Those of them that say that the format does not fit the line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What one chunk gives.
 
-    `table`: the policy's columns, counted per cell or one row an accepted line. `cells`: accepted lines by the start of
-    their cell (UTC). `newest`: the newest line's time as stored. `lines` = `counted` + the sum of `rejected`.
+    `table`: the policy's columns and `requests`, one row for each accepted line. `cells`: accepted lines by the start
+    of their cell (UTC). `newest`: the newest line's time as stored. `lines` = `counted` + the sum of `rejected`.
     """
 
     table: pa.Table
@@ -98,7 +101,7 @@ class Pipeline:
             rejected,
             redacted,
             _cells(table),
-            pc.max(columns["time"]).as_py(),
+            pc.max(table["time"]).as_py(),
             parsed.state,
             parsed.rejects,
             parsed.exact,

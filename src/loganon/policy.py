@@ -165,7 +165,7 @@ def load_policy(source: str | Path) -> Policy:
     A path, or a text with a slash or ending in `.toml`, is a file. Raises ConfigurationError (exit code 78) where there
     is none; PolicyError, one of its kind, with every mistake in it.
     """
-    if isinstance(source, str) and "/" not in source and not source.endswith(".toml"):
+    if isinstance(source, str) and not _is_file(source):
         policies = bundled()
         if source not in policies:
             raise ConfigurationError(
@@ -181,6 +181,17 @@ def load_policy(source: str | Path) -> Policy:
             f"cannot read the policy ({reason})", where=str(source), fix="Give a readable TOML file or a bundled name"
         ) from None
     return parse_policy(text, where=str(source))
+
+
+def named_policy(source: str | Path | None) -> Policy | str | None:
+    """What `--policy` says: the policy of a file, or the name of a bundled one, which a store may know by itself."""
+    if isinstance(source, str) and source and not _is_file(source):
+        return source
+    return load_policy(source) if source else None
+
+
+def _is_file(source: str) -> bool:
+    return "/" in source or source.endswith(".toml")
 
 
 def parse_policy(text: str, *, where: str) -> Policy:

@@ -19,7 +19,7 @@ from loganon.parse import Reject, directives_of, make_parser
 from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import build
 from loganon.policy import Policy
-from loganon.reading import unknown_format
+from loganon.reading import unknown_format, zone_note
 from loganon.sources import open_source
 from loganon.treatments.client import is_private
 
@@ -34,7 +34,7 @@ class Preview:
 
     `fit`: the share of the first 1,000 lines that the format takes (None: the format was given). `table`: the first 20
     accepted lines as they would be stored. `shares`: of the accepted lines, from 0 to 1, by what they would show.
-    `directives`: each of the format's, and what becomes of it.
+    `directives`: each of the format's, and what becomes of it. `warnings`: notes on how it was read.
     """
 
     log: str
@@ -48,6 +48,7 @@ class Preview:
     rejected: Mapping[str, int]
     rejects: tuple[Reject, ...]
     directives: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...] = ()
 
 
 def preview(
@@ -94,6 +95,7 @@ def preview(
         rejected=result.rejected,
         rejects=result.rejects,
         directives=tuple(_verdicts(policy, fmt)),
+        warnings=tuple(zone_note(log, fmt, timezone)),
     )
 
 

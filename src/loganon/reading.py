@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from loganon.aggregate import TableSpec, merge
-from loganon.errors import UnreadableDataError
+from loganon.errors import ConfigurationError, UnreadableDataError
 from loganon.exclude import Rule
 from loganon.formats import Format
 from loganon.keys import Key
 from loganon.parse.clock import has_offset
 from loganon.parse.detect import Detection
-from loganon.pipeline import Result
+from loganon.pipeline import UNREAD, Result
 from loganon.sources.identity import fingerprint, marker
 from loganon.store import Record, SourceBatch
 from loganon.summary import COUNTED, LogSummary
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """How the logs of a run are read. `format` None: detect it; `stream` None: by the log's name.
 
@@ -36,6 +37,12 @@ class Reading:
     wait: timedelta = timedelta(seconds=60)
     fields: tuple[str, ...] = ()
     exclude: tuple[Rule, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.stream is not None and not self.stream.strip():  # such as a script's unset variable
+            raise ConfigurationError(
+                "the stream's label is empty", where="--stream", fix="Leave it out, or name the log"
+            )
 
 
 class SkippedError(UnreadableDataError):
@@ -85,7 +92,7 @@ class OpenLog:
         self.exact += result.exact
         self.newest = _later(self.newest, result.newest)
         self.state, self.done, self.tail = result.state, end, tail
-        self.fits = self.fits or result.counted + result.rejected["expired"] + result.rejected["future"] > 0
+        self.fits = self.fits or result.lines > sum(result.rejected[reason] for reason in UNREAD)
 
     def compact(self, spec: TableSpec) -> None:
         """Count the waiting rows together."""
@@ -119,6 +126,17 @@ class OpenLog:
         self.lines.clear()
         self.cells.clear()
         self.tables.clear()
+
+
+def recorded_zone(path: str, last: Record | None) -> tzinfo | None:
+    """The zone that a log's record names; SkippedError where this system does not know it."""
+    if last is None or last.timezone is None:
+        return None
+    try:
+        return ZoneInfo(last.timezone)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+        what = f"its recorded time zone {last.timezone} is not known here"
+        raise SkippedError("no_format", what, where=path, fix="Install the tz database, or give --timezone") from None
 
 
 def unknown_format(path: str, found: Detection) -> SkippedError:

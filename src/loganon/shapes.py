@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import polars as pl
@@ -31,7 +31,7 @@ _MARK = 2  # length of a percent escape after its `%`
 class Decoded:
     """A text percent-decoded until it no longer changes; `starts[i]`: where character i begins in the text as sent."""
 
-    text: str
+    text: str = field(repr=False)
     starts: tuple[int, ...]
 
     def sent(self, span: Span) -> Span:

@@ -18,7 +18,7 @@ from loganon.errors import (
     MissingInputError,
     UnreadableDataError,
 )
-from loganon.pipeline import REASONS
+from loganon.pipeline import REASONS, UNREAD
 
 COUNTED = "counted"
 _FIRST_APPLIES = tuple(
@@ -83,6 +83,11 @@ class Summary:
     warnings: list[str] = field(default_factory=list)
     strict: bool = False
 
+    def report(self, error: LoganonError) -> None:
+        """Note an error, once."""
+        if not any(str(error) == str(known) for known in self.errors):
+            self.errors.append(error)
+
     @property
     def rejected(self) -> dict[str, int]:
         """Lines rejected by this run, by reason; every reason is there."""
@@ -109,7 +114,7 @@ class Summary:
         codes = {error.exit_code for error in self.errors}
         if self.strict:
             rejected = self.rejected
-            if self.redacted or any(rejected[r] for r in ("malformed", "binary", "too_long", "partial")):
+            if self.redacted or any(rejected[reason] for reason in UNREAD):
                 codes.add(CheckError.exit_code)
         return next((code for code in _FIRST_APPLIES if code in codes), 0)
 

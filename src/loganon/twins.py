@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -10,6 +10,8 @@ from loganon.errors import LoganonError
 from loganon.sources import STDIN
 from loganon.sources.files import open_log
 from loganon.sources.identity import begin_alike, compare
+
+_FIRST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +29,42 @@ def find_twins(paths: Sequence[str]) -> Twins:
     """The twins among logs; what cannot be opened is no twin."""
     found = Twins({}, {}, {})
     starts = {path: start for path in paths if path != STDIN and (start := _start(path))}
-    for first, second in combinations(starts, 2):
-        if {first, second} & (found.within.keys() | found.equal.keys()) or not begin_alike(
-            starts[first], starts[second]
-        ):
-            continue
+    for first, second in _pairs(starts):
+        placed = found.within.keys() | found.equal.keys()
+        if first not in placed and second not in placed and begin_alike(starts[first], starts[second]):
+            _compare(first, second, found)
+    return found
+
+
+def _pairs(starts: Mapping[str, bytes]) -> Iterable[tuple[str, str]]:
+    """Logs that may begin alike, in the order given: those of the same first bytes, and short ones with all others."""
+    groups: dict[bytes, list[str]] = {}
+    for path, start in starts.items():
+        groups.setdefault(b"" if len(start) < _FIRST or start.startswith(b"#") else start[:_FIRST], []).append(path)
+    short = groups.pop(b"", [])
+    for group in groups.values():
+        yield from combinations(group, 2)
+    order = {path: place for place, path in enumerate(starts)}
+    for path in short:
+        for other in starts:
+            if other not in short or order[path] < order[other]:
+                yield (path, other) if order[path] < order[other] else (other, path)
+
+
+def _compare(first: str, second: str, found: Twins) -> None:
+    try:
         with open_log(first) as one, open_log(second) as other:
             relation = compare(one, other)
-        if relation == "differ":
-            found.unclear.update({first: second, second: first})
-        elif relation == "first_begins_second":
-            found.within[first] = second
-        elif relation == "second_begins_first":
-            found.within[second] = first
-        else:
-            found.equal[second] = first
-    return found
+    except LoganonError:  # whichever cannot be read says so when it is read
+        return
+    if relation == "differ":
+        found.unclear.update({first: second, second: first})
+    elif relation == "first_begins_second":
+        found.within[first] = second
+    elif relation == "second_begins_first":
+        found.within[second] = first
+    else:
+        found.equal[second] = first
 
 
 def _start(path: str) -> bytes:

@@ -57,6 +57,8 @@ def main() -> None:
         code = usage_error(error)
     except click.exceptions.Abort:
         code = 130
-    except Exception as error:  # noqa: BLE001 - a traceback's message could hold a value from a log: only places are shown
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a traceback's message could hold a value from a log: only places are shown
         code = internal_error(error)
     sys.exit(code if isinstance(code, int) else 0)

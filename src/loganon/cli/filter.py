@@ -116,6 +116,8 @@ def command(
         click.echo(json.dumps(summary.as_dict()), err=True)
     else:
         say.note(_told(summary))
+        for warning in summary.warnings:
+            say.note(warning)
     say.errors(summary.errors)
     return summary.exit_code(strict=strict)
 

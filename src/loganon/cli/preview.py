@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from loganon.cli.messages import reported
+from loganon.cli.messages import Messages, reported
 from loganon.cli.options import format_options, option
 from loganon.errors import printable
 
@@ -71,6 +71,8 @@ def command(
     names = tuple((fields or "").split())
     fmt = resolve(format_name, file=format_file, source=format_from, day=day)
     seen = preview(log, load_policy(policy), lookups, fmt=fmt, timezone=timezone, fields=names)
+    for warning in seen.warnings:
+        Messages("text", quiet=False).note(warning)
     if as_json:
         click.echo(json.dumps(_object(seen), ensure_ascii=False))
         return 0

@@ -112,7 +112,7 @@ def command(
     from loganon.cli.progress import progress_of  # noqa: PLC0415 - start-up, as above
     from loganon.formats.given import resolve  # noqa: PLC0415 - start-up, as above
     from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
-    from loganon.policy import load_policy  # noqa: PLC0415 - start-up, as above
+    from loganon.policy import named_policy  # noqa: PLC0415 - start-up, as above
     from loganon.reading import Reading  # noqa: PLC0415 - start-up, as above
 
     say = Messages(messages, quiet=quiet)
@@ -120,19 +120,19 @@ def command(
     with progress_of(logs, shown=not (as_json or quiet)) as progress:
         summary = job.run(
             logs,
-            policy=load_policy(policy) if policy else None,
+            policy=named_policy(policy),
             store=Path(store),
             key=key_file or default_key_file(),
             clock=job.Clock(now or datetime.now(UTC), lead, accept_cutoff, accept_clock),
             lookups=open_lookups(provider_db, trusted_proxy),
             reading=Reading(
-                resolve(format_name, file=format_file, source=format_from, day=day),
-                timezone,
-                stream,
-                final,
-                writer,
-                wait,
-                names,
+                format=resolve(format_name, file=format_file, source=format_from, day=day),
+                timezone=timezone,
+                stream=stream,
+                final=final,
+                writer=writer,
+                wait=wait,
+                fields=names,
             ),
             strict=strict,
             group=group,

@@ -12,9 +12,19 @@ from loganon.parse.jsonlines import JsonLinesParser
 from loganon.parse.parsed import REASONS, Parsed, Parser, ParseState, Reject
 from loganon.parse.template import TemplateParser
 from loganon.parse.typed import JUDGED
-from loganon.parse.wrappers import Unwrapped
+from loganon.parse.wrappers import Unwrapped, whole_lines
 
-__all__ = ["REASONS", "Directive", "ParseState", "Parsed", "Parser", "Reject", "directives_of", "make_parser"]
+__all__ = [
+    "REASONS",
+    "Directive",
+    "ParseState",
+    "Parsed",
+    "Parser",
+    "Reject",
+    "directives_of",
+    "make_parser",
+    "whole_lines",
+]
 
 _DIALECTS = {"template": TemplateParser, "delimited": DelimitedParser, "jsonlines": JsonLinesParser}
 

@@ -13,7 +13,7 @@ from loganon.formats.columns import Columns
 Split = Callable[[bytes, int], list[bytes] | None]
 """A line and the number of its values to the values as they are written; None where it has not as many."""
 
-_TEXT = rb'"([^"]*+(?:""[^"]*+)*+)"'
+_TEXT = rb'"([^"]*+(?>(?:""[^"]*+)*))"'
 _VALUES = {
     b" ": re.compile(rb" *+(?:" + _TEXT + rb"(?= |\Z)|([^ ]*+))"),
     b"\t": re.compile(_TEXT + rb"(?=\t|\Z)|([^\t]*+)"),

@@ -136,6 +136,8 @@ def _choose(lines: Sequence[bytes], formats: Sequence[Format]) -> Detection:
     alike = all(fit.format.dialect == "delimited" for fit in usable)  # of one header each, and the general one fits all
     if usable and not other and (len(usable) == 1 or alike):
         best = max(usable, key=_Fit.preference)
+        if error_log and sum(1 for line in lines if ERROR_LOGS[error_log].match(line)) > best.share * len(lines):
+            return Detection(None, 0.0, len(lines), error_log, candidates)
         return Detection(best.format, best.share, len(lines), None, candidates)
     return Detection(None, 0.0, len(lines), error_log, candidates, other)
 

@@ -14,8 +14,8 @@ from loganon.formats.tokens import check_tokens, tokens_of
 from loganon.parse.clock import time_shape
 
 _TOKEN = rb"[^ ]++"
-_CLIENT = rb"(?:[^ ,]++, )*+[^ ]++"  # a list, where a proxy's X-Forwarded-For stands for the client
-_TEXT = rb'(?:[^"\\]++|\\.)*+'
+_CLIENT = rb"(?>(?:[^ ,]++, )*)[^ ]++"  # a list, where a proxy's X-Forwarded-For stands for the client
+_TEXT = rb'[^"\\]*+(?>(?:\\.[^"\\]*+)*)'
 _RAW_TEXT = rb'[^"]*+'
 _ADDRESS = rb"(?:[0-9]{1,3}\.){3}[0-9]{1,3} |(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F:.]*+(?:%[^ ]*+)? "
 
@@ -28,8 +28,8 @@ _SHAPES = {
     "port": rb"[0-9]{1,5}|-",
     "status": rb"[0-9]{3}|-1?",
     "bytes": rb"[0-9]{1,15}|-",
-    "number": rb" *+[+-]?(?:[0-9]++(?:\.[0-9]++)?)?+",
-    "upstream": rb"[^ ,]*+(?:(?:, | : )[^ ,]++)*+",
+    "number": rb" *+[+-]?(?>(?:[0-9]++(?:\.[0-9]++)?)?)",
+    "upstream": rb"[^ ,]*+(?>(?:(?:, | : )[^ ,]++)*)",
     "value": rb"[^ ]*+",
     "rest": rb"(?: .*+)?",
 }
@@ -69,7 +69,7 @@ class Piece:
         """The piece as a regular expression, with a group for each of its columns that is in `capture`."""
         if self.parts:
             inner = b"".join(part.pattern(capture) for part in self.parts)
-            return b"(?:" + inner + (b"(?=" + self.ahead + b")" if self.ahead else b"") + b")?+"
+            return b"(?>(?:" + inner + (b"(?=" + self.ahead + b")" if self.ahead else b"") + b")?)"
         value = (b"(" if self.column in capture else b"(?:") + self.value + b")"
         return b"(?>" + self.before + value + self.after + (b"|-" if self.bare else b"") + b")"
 
@@ -176,7 +176,7 @@ def _shape(kind: str, tokens: Sequence[Token], fmt: Format) -> bytes:
         return b"(?!" + _ADDRESS + b")" + _TOKEN
     if kind == "user" and following == [" ", "time", " "]:
         end = _piece(tokens[2:], fmt).pattern() + b" " + (b'"' if tokens[4:5] and tokens[4].quoted else b"")
-        return b"(?!- (?!" + end + b"))" + _TOKEN + b"(?: (?!" + end + b")[^ ]*+)*+"
+        return b"(?!- (?!" + end + b"))" + _TOKEN + b"(?>(?: (?!" + end + b")[^ ]*+)*)"
     if kind in _STRICT or kind in ("host", "port", "number", "rest"):
         return _SHAPES[kind]
     behind = tokens[1].text if len(tokens) > 1 and not tokens[1].directive else ""
@@ -194,4 +194,4 @@ def _up_to(literal: bytes, kind: str, fmt: Format) -> bytes:
     plain = b"[^" + blank + (b"" if fmt.escape == "none" else rb"\\") + b"]"
     escaped = b"" if fmt.escape == "none" else rb"\\.|"
     plain = b"." if plain == b"[^]" else plain
-    return b"(?:" + escaped + b"(?!" + stop + b")" + plain + b")*+"
+    return b"(?>(?:" + escaped + b"(?!" + stop + b")" + plain + b")*)"

@@ -11,7 +11,7 @@ MOST_DEEP = 64
 _STEPS = re.compile(r'"([^"]+)"|([^.\[\]"|]+)|\[([0-9]{1,4})\]')
 _PATH = re.compile(r'(?:"[^"]+"|[^.\[\]"|]+|\[[0-9]{1,4}\])(?:\.(?:"[^"]+"|[^.\[\]"|]+)|\[[0-9]{1,4}\])*(?:\|target)?')
 _HEX = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
+_STRING = re.compile(r'"(?>(?:[^"\\]++|\\.)*)(?:"|\Z)', re.DOTALL)
 _REQUEST = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31} +(.*?)(?: HTTP/[^ ]*)?", re.DOTALL)
 _NO_TARGET = "-"
 

@@ -2,11 +2,12 @@ r"""What syslog and container runtimes write around a line: detected and taken o
 
     syslog   `<134>Oct 10 06:05:27 host tag[123]: ` (RFC 3164, PRI or not, the time in ISO 8601 as rsyslog writes it)
              `<165>1 2026-10-10T06:05:27Z host app 123 ID [sd] ` (RFC 5424)
-    cri      `2026-10-10T06:05:27.1Z stdout F `; a line that was cut into parts (`P`) is joined within its chunk
+    cri      `2026-10-10T06:05:27.1Z stdout F `; a line that was cut into parts (`P`) is joined
+    compose  `name  | `, as `docker compose logs` shows it
     docker   `{"log":"…\\n","stream":"stdout","time":"…"}`, the json-file driver; parts (without `\\n`) are joined, too
 
 A chunk is taken as wrapped if half of its first lines look so, unless the format reads more of them as they are: its
-template may have the prefix in it.
+template may have the prefix in it. `whole_lines` says where a chunk may end, so that all parts of a line are in it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from loganon.chunks import MAX_LINE_BYTES, Chunk
-from loganon.parse.lines import plain_lines, split_lines
+from loganon.parse.lines import split_lines
 from loganon.parse.parsed import Parsed, Parser, ParseState
 
 _FIRST = 20
@@ -29,14 +31,23 @@ _TAG = rb"[^\s\[\]:\"]{1,128}(?:\[[^\]\s]{0,32}\])?: ?"
 _RFC3164 = (
     _PRI + rb"?(?:" + _BSD + rb"|" + _ISO + rb") (?!(?:stdout|stderr) [FP])(?:(?:[^\s:\"]+|[0-9a-fA-F:.]+) )?" + _TAG
 )
-_SD = rb"(?:-|(?:\[(?:[^\]\"\\]|\"(?:[^\"\\]|\\.)*+\"|\\.)*+\])++)"
+_SD = rb"(?:-|(?>(?:\[(?>(?:[^\]\"\\]|\"(?>(?:[^\"\\]|\\.)*)\"|\\.)*)\])+))"
 _RFC5424 = (
     _PRI + rb"?1 (?:" + _ISO + rb"|-) [!-~]{1,255} [!-~]{1,48} [!-~]{1,128} [!-~]{1,32} " + _SD + b" (?:\xef\xbb\xbf)?"
 )
 _SYSLOG = re.compile(rb"^(?:" + _RFC5424 + rb"|" + _RFC3164 + rb")", re.MULTILINE)
 _CRI = re.compile(rb"^" + _ISO + rb" (stdout|stderr) ([FP])(?::[FP])* ", re.MULTILINE)
 _CRI_PART = re.compile(rb"^" + _ISO + rb" (?:stdout|stderr) P ", re.MULTILINE)
+_CRI_MARKS = (b" stdout P ", b" stderr P ")
+_COMPOSE = re.compile(rb"^[a-z0-9][a-z0-9_.-]{0,127} +\| ", re.MULTILINE)
 _DOCKER = re.compile(rb'\{ ?"log": ?"')
+_DOCKER_PART = re.compile(rb'^\{ ?"log": ?"(?![^\n]*(?<!\\)(?:\\\\)*\\n")', re.MULTILINE)
+
+_DOCKER_MARKS = (b'"log":',)
+
+_Part = tuple[bytes, bytes, bool]
+"""A stream, a text, and whether the line ends there."""
+_Read = Callable[[bytes], _Part | None]
 
 
 def unwrap(data: bytes, kind: str) -> bytes:
@@ -84,60 +95,105 @@ class Unwrapped:
         return rows[0] >= rows[1]
 
 
-def _without_prefix(data: bytes) -> bytes:
-    text = _SYSLOG.sub(b"", data)
-    return text if not _has_long_line(data) else _by_line(data, lambda line: _SYSLOG.sub(b"", line))
+def _without_prefix(data: bytes, pattern: re.Pattern[bytes]) -> bytes:
+    return pattern.sub(b"", data) if not _has_long_line(data) else _by_line(data, lambda line: pattern.sub(b"", line))
 
 
 def _without_cri(data: bytes) -> bytes:
     if not _CRI_PART.search(data) and not _has_long_line(data):
         return _CRI.sub(b"", data)
-    lines, parts = [], {b"stdout": b"", b"stderr": b""}
-    ended = data.endswith(b"\n")
-    for line in plain_lines(data).split(b"\n")[:-1]:
-        found = _CRI.match(line) if len(line) <= MAX_LINE_BYTES else None
-        if found is None:
-            lines.append(line)
-        elif found[2] == b"P":
-            parts[found[1]] = _grown(parts[found[1]], line[found.end() :])
-        else:
-            lines.append(parts[found[1]] + line[found.end() :])
-            parts[found[1]] = b""
-    lines += [rest for rest in parts.values() if rest]  # the end of a line is in the next chunk: each part by itself
-    return b"\n".join(lines) + (b"\n" if ended and lines else b"")
+    return _without_parts(data, _cri_part)
 
 
 def _without_docker(data: bytes) -> bytes:
-    lines = []
-    parts: dict[str, bytes] = {}
-    ended = data.endswith(b"\n")
-    for line in plain_lines(data).split(b"\n")[:-1]:
-        stream, text = _logged(line)
-        if text is None:
+    return _without_parts(data, _docker_part)
+
+
+def _without_parts(data: bytes, read: _Read) -> bytes:
+    """The lines of `data`, those joined that came in parts; a part whose end is not there is a line of its own."""
+    lines: list[bytes] = []
+    joined = _Joined(read)
+    for line in _raw_lines(data):
+        lines += joined(line)
+    lines += joined.left()
+    return b"\n".join(lines) + (b"\n" if data.endswith(b"\n") and lines else b"")
+
+
+def whole_lines(data: bytes) -> int:
+    """How many bytes of `data`, lines that each end with LF, hold no part of a line whose end could still follow."""
+    ends = [
+        _closed(data, read)
+        for marks, parts, read in ((_CRI_MARKS, _CRI_PART, _cri_part), (_DOCKER_MARKS, _DOCKER_PART, _docker_part))
+        if any(mark in data for mark in marks) and parts.search(data)  # the marks are found much faster
+    ]
+    return min(ends, default=len(data))
+
+
+def _closed(data: bytes, read: _Read) -> int:
+    joined = _Joined(read)
+    for line in _raw_lines(data):
+        joined(line)
+    return len(data) - joined.open
+
+
+def _raw_lines(data: bytes) -> list[bytes]:
+    lines = data.split(b"\n")
+    return lines[:-1] if not lines[-1] else lines
+
+
+class _Joined:
+    """`joined(line)` -> the lines that end with it. Each stream's parts are joined by themselves.
+
+    What is open never is longer than the longest line: from its first line on, others in between included. Otherwise
+    each part is a line of its own. So where a chunk begins changes nothing, if it begins where nothing is open.
+    """
+
+    def __init__(self, read: _Read) -> None:
+        self._read = read
+        self._parts: dict[bytes, list[bytes]] = {}
+        self.open = 0  # bytes since all was closed
+
+    def __call__(self, raw: bytes) -> list[bytes]:
+        lines: list[bytes] = []
+        self.open += len(raw) + 1
+        if self._parts and self.open > MAX_LINE_BYTES:
+            lines, self.open = self.left(), len(raw) + 1
+        line = raw.removesuffix(b"\r")
+        part = self._read(line) if len(line) <= MAX_LINE_BYTES else None
+        if part is None:
             lines.append(line)
-        elif not text.endswith(b"\n"):
-            parts[stream] = _grown(parts.get(stream, b""), text)
+        elif part[2]:
+            lines.append(b"".join((*self._parts.pop(part[0], ()), part[1])))
         else:
-            lines.append(parts.pop(stream, b"") + text[:-1].removesuffix(b"\r"))
-    lines += [rest for rest in parts.values() if rest]
-    return b"\n".join(lines) + (b"\n" if ended and lines else b"")
+            self._parts.setdefault(part[0], []).append(part[1])
+        if not self._parts:
+            self.open = 0
+        return lines
+
+    def left(self) -> list[bytes]:
+        """The parts that are still open, each as a line."""
+        parts = [text for texts in self._parts.values() for text in texts]
+        self._parts.clear()
+        return parts
 
 
-def _logged(line: bytes) -> tuple[str, bytes | None]:
-    """The stream and the text of a line of the json-file driver; no text where it is none, or holds two lines."""
-    if len(line) > MAX_LINE_BYTES or not _DOCKER.match(line):
-        return "", None
+def _cri_part(line: bytes) -> _Part | None:
+    found = _CRI.match(line)
+    return None if found is None else (found[1], line[found.end() :], found[2] == b"F")
+
+
+def _docker_part(line: bytes) -> _Part | None:
+    """Of an entry of the json-file driver; none where it holds two lines."""
+    if not _DOCKER.match(line):
+        return None
     try:
         entry = json.loads(line)
-        text = entry["log"].encode()
+        text, stream = entry["log"].encode(), str(entry.get("stream", "")).encode()
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return "", None
-    return str(entry.get("stream", "")), None if b"\n" in text[:-1] else text
-
-
-def _grown(part: bytes, more: bytes) -> bytes:
-    """Both, no longer than makes a line too long."""
-    return (part + more)[: MAX_LINE_BYTES + 2]
+        return None
+    if b"\n" in text[:-1]:
+        return None
+    return stream, text[:-1].removesuffix(b"\r") if text.endswith(b"\n") else text, text.endswith(b"\n")
 
 
 def _has_long_line(data: bytes) -> bool:
@@ -150,9 +206,10 @@ def _by_line(data: bytes, strip: Callable[[bytes], bytes]) -> bytes:
     return b"\n".join([line if len(line) > MAX_LINE_BYTES else strip(line) for line in data.split(b"\n")])
 
 
-_PATTERNS = {"docker": _DOCKER, "cri": _CRI, "syslog": _SYSLOG}
+_PATTERNS = {"docker": _DOCKER, "cri": _CRI, "compose": _COMPOSE, "syslog": _SYSLOG}
 _KINDS: Mapping[str, Callable[[bytes], bytes]] = {
     "docker": _without_docker,
     "cri": _without_cri,
-    "syslog": _without_prefix,
+    "compose": partial(_without_prefix, pattern=_COMPOSE),
+    "syslog": partial(_without_prefix, pattern=_SYSLOG),
 }

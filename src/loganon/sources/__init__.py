@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from loganon.errors import MissingInputError
 from loganon.sources.files import Log, open_log
 from loganon.sources.stdin import Stream
 
@@ -13,4 +14,8 @@ Source = Log | Stream
 
 def open_source(path: str) -> Source:
     """The log at `path`, standard input for `-`; MissingInputError (66) where it cannot be opened."""
-    return Stream(sys.stdin.buffer) if path == STDIN else open_log(path)
+    if path != STDIN:
+        return open_log(path)
+    if sys.stdin is None:
+        raise MissingInputError("standard input is closed", where=path, fix="Name a log, or write one into the pipe")
+    return Stream(sys.stdin.buffer)

@@ -11,7 +11,7 @@ from typing import Self
 
 from loganon.chunks import Chunk
 from loganon.errors import ConfigurationError, MissingInputError, UnreadableInputError
-from loganon.sources.cutter import TAIL_BYTES, Cutter
+from loganon.sources.cutter import TAIL_BYTES, Cutter, Whole
 from loganon.sources.inflate import MAGIC_BYTES, Inflater, Read, compression
 
 CHUNK_BYTES = 8 << 20
@@ -116,20 +116,21 @@ class Log:
         self._cutter = Cutter(done, before)
         return before
 
-    def chunks(self, *, final: bool = False, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
-        """The content from the offset sought, or from 0, as chunks of about `chunk_bytes` that end at LF.
+    def chunks(self, *, final: bool = False, chunk_bytes: int = CHUNK_BYTES, whole: Whole = len) -> Iterator[Chunk]:
+        """The content from the offset sought, or from 0, as chunks of about `chunk_bytes` that end at LF, and where
+        `whole` lets them end.
 
         An unterminated end is not given, except that of a compressed file that is whole, and with `final` that of a
         plain one. At damage the whole lines before it are given.
         """
-        cutter = self._cutter
+        cutter = self._cutter.reading(whole)
         while block := self._block(chunk_bytes):
             chunk = cutter.push(block)
             if chunk is not None:
                 yield chunk
         self._note_damage(cutter.seen)
-        whole = final if self._inflater is None else not self._inflater.damaged
-        last = cutter.finish() if whole else None
+        complete = final if self._inflater is None else not self._inflater.damaged
+        last = cutter.finish() if complete else None
         if last is not None:
             yield last
 

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from loganon.chunks import Chunk
 from loganon.errors import UnreadableInputError
-from loganon.sources.cutter import Cutter
+from loganon.sources.cutter import Cutter, Whole
 from loganon.sources.files import BEGINNING_BYTES, CHUNK_BYTES
 from loganon.sources.inflate import MAGIC_BYTES, Inflater, compression
 
@@ -67,9 +67,15 @@ class Stream:
         """No bytes before the beginning; None for any other offset: a stream cannot be positioned."""
         return b"" if done == 0 else None
 
-    def chunks(self, *, final: bool = True, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:  # noqa: ARG002 - as in Log
-        """The content as chunks of about `chunk_bytes` that end at LF, then the unterminated end."""
-        cutter = self._cutter
+    def chunks(
+        self,
+        *,
+        final: bool = True,  # noqa: ARG002 - as in Log
+        chunk_bytes: int = CHUNK_BYTES,
+        whole: Whole = len,
+    ) -> Iterator[Chunk]:
+        """The content as chunks of about `chunk_bytes` that end at LF, and where `whole` lets them, then the rest."""
+        cutter = self._cutter.reading(whole)
         while block := self._block(chunk_bytes):
             chunk = cutter.push(block)
             if chunk is not None:

@@ -5,7 +5,7 @@ from loganon.store.batch import Batch, SourceBatch
 from loganon.store.cells import CellInfo, Partition
 from loganon.store.files import Files
 from loganon.store.folds import Limits
-from loganon.store.held import Committed, ConflictError, Held
+from loganon.store.held import Committed, ConflictError, Held, SealError
 from loganon.store.layout import check_writer
 from loganon.store.local import LocalStore
 from loganon.store.manifest import PolicyStamp
@@ -29,6 +29,7 @@ __all__ = [
     "Plan",
     "PolicyStamp",
     "Record",
+    "SealError",
     "SourceBatch",
     "check_writer",
     "plan_retention",

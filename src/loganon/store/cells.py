@@ -109,7 +109,7 @@ class Cells:
                 cells.append(CellInfo(name, size, footer))
             except FileNotFoundError:
                 continue
-            except InputOutputError:
+            except (InputOutputError, OSError):  # one that cannot be read keeps no other from being deleted
                 cells.append(CellInfo(name, self._path(name).lstat().st_size, None))
         return Partition(day, tuple(cells))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from loganon.aggregate import TableSpec, merge
-from loganon.errors import InputOutputError, LoganonError
+from loganon.errors import ConfigurationError, InputOutputError, LoganonError
 from loganon.periods import Period
 from loganon.store.balance import Balance, balances
 from loganon.store.batch import Batch, Placed, place, settle
@@ -19,7 +19,15 @@ from loganon.store.folds import Limits, cap_cell
 from loganon.store.journal import Journal, Staging
 from loganon.store.layout import SOURCES, STATE_FILE, Layout, check_writer, record_file
 from loganon.store.manifest import PolicyStamp, State, decode_state, encode_state
-from loganon.store.records import Record, encode_record, has_gone, read_record, read_records
+from loganon.store.records import (
+    Record,
+    encode_record,
+    has_gone,
+    read_record,
+    read_records,
+    readable_record,
+    record_ids,
+)
 from loganon.store.retention import Deleted, Plan, Retention
 from loganon.store.sealing import SealedDays, is_due, seal_day
 
@@ -28,6 +36,14 @@ class ConflictError(LoganonError):
     """The store has moved on since the batch was read: drop the batch, read the records and the logs again."""
 
     exit_code = 75
+
+
+class SealError(InputOutputError):
+    """A day could not be sealed; `sealed` are the others, which are."""
+
+    def __init__(self, error: InputOutputError, sealed: tuple[date, ...]) -> None:
+        self.sealed = sealed
+        super().__init__(error.what, where=error.where, fix=error.fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +135,7 @@ class Held:
                     gone += self._cells.partition(found).lines
             staging = self._journal.begin()
             for source, lines in gone.items():
-                record = read_record(self._files, self._layout, source)
+                record = readable_record(self._files, self._layout, source)
                 if record is not None:
                     _stage_record(staging, replace(record, deleted=record.deleted + lines))
             self._commit(staging, replace(self._state, cutoff=day))
@@ -148,7 +164,7 @@ class Held:
     def seal(self, spec: TableSpec, *, now: datetime) -> tuple[date, ...]:
         """The days that were due and are now sealed, each in a commit of its own.
 
-        A damaged cell keeps its day from being sealed, not the others; then the error of the first comes at the end.
+        A damaged cell keeps its day from being sealed, not the others; then a SealError comes at the end.
         """
         sealed, failed = [], None
         for day in self._cells.days():
@@ -165,7 +181,7 @@ class Held:
             except InputOutputError as error:
                 failed = failed or error
         if failed is not None:
-            raise failed
+            raise SealError(failed, tuple(sealed))
         return tuple(sealed)
 
     def retain(self, plan: Plan, now: datetime) -> Deleted:
@@ -181,7 +197,8 @@ class Held:
         if self.cutoff is None or age.unlimited:
             return ()
         with self._changing():
-            gone = [r.id for r in read_records(self._files, self._layout).values() if has_gone(r, self.cutoff, age)]
+            records = (readable_record(self._files, self._layout, source) for source in record_ids(self._layout))
+            gone = [record.id for record in records if record and has_gone(record, self.cutoff, age)]
             for source in gone:
                 self._files.unlink(self._layout.record(source))
             if gone:
@@ -203,7 +220,9 @@ class Held:
     def _agreeing(self, batch: Batch) -> dict[str, Record | None]:
         """The sources' standing records; ConflictError unless they are those that the batch was read by."""
         if self._policy.sha256 != self._frozen.sha256:
-            raise ConflictError("the store's policy has changed", where=str(self._layout.root), fix="Run again")
+            raise ConfigurationError(
+                "the store's policy has changed meanwhile", where=str(self._layout.root), fix="Run again"
+            )
         current = {}
         for part in batch.sources:
             found = current[part.after.id] = read_record(self._files, self._layout, part.after.id)

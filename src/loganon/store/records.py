@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
+from loganon.errors import InputOutputError
 from loganon.periods import Period
 from loganon.store.documents import Document, damaged, dump, load, moment
 from loganon.store.files import Files
@@ -85,11 +86,23 @@ def read_record(files: Files, layout: Layout, source: str) -> Record | None:
         return None
 
 
+def record_ids(layout: Layout) -> list[str]:
+    """The ids of all records, in order."""
+    return sorted(filter(None, (parse_record(path.name) for path in layout.sources.iterdir())))
+
+
 def read_records(files: Files, layout: Layout) -> dict[str, Record]:
     """All records by id, in the order of their ids."""
-    sources = sorted(filter(None, (parse_record(path.name) for path in layout.sources.iterdir())))
-    found = ((source, read_record(files, layout, source)) for source in sources)
+    found = ((source, read_record(files, layout, source)) for source in record_ids(layout))
     return {source: record for source, record in found if record is not None}
+
+
+def readable_record(files: Files, layout: Layout, source: str) -> Record | None:
+    """The record of a source; None also where it is damaged, which must stop no deletion."""
+    try:
+        return read_record(files, layout, source)
+    except InputOutputError:
+        return None
 
 
 def has_gone(record: Record, cutoff: date, age: Period) -> bool:

@@ -22,7 +22,7 @@ from loganon.treatments import Treatment
 UNKNOWN = "unknown"
 MAX_V4 = 24
 MAX_V6 = 48
-CACHED = 200_000  # answers held by a treatment; all are dropped when there are more
+CACHED = 400_000  # answers held by a treatment, about 50 MB; all are dropped when there are more
 _LISTS = frozenset(",;= \t%")  # one of these: perhaps more than one element
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"

@@ -1,0 +1,113 @@
+"""Edges of a run: what a conflict, a twin, a damaged record or an odd option must not do."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+import loganon
+from loganon.errors import ConfigurationError
+from loganon.ingest import Ingest
+from loganon.store import ConflictError, LocalStore
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def line(minute: int, path: str = "/a") -> str:
+    return f'203.0.113.7 - - [20/Nov/2026:10:{minute:02}:41 +0000] "GET {path} HTTP/1.1" 200 10\n'
+
+
+def run(folder: Path, *logs: Path | str, now: datetime = NOW, **options: object) -> loganon.Summary:
+    return loganon.run(list(logs), store=folder / "store", key=folder / "key", now=now, **options)  # type: ignore[arg-type]  # as given
+
+
+def test_a_record_holds_no_exact_time(tmp_path: Path) -> None:
+    """The policy permits the hour: a source's record says no more of its newest line."""
+    (tmp_path / "access.log").write_text(line(37), "utf-8")
+    run(tmp_path, tmp_path / "access.log")
+    (record,) = (tmp_path / "store" / "_loganon" / "sources").iterdir()
+    assert json.loads(record.read_bytes())["newest"] == "2026-11-20T10:00:00+00:00"
+
+
+def test_an_empty_label_is_refused(tmp_path: Path) -> None:
+    """A script's unset variable as `--stream` is no label under which a known log would be new."""
+    (tmp_path / "access.log").write_text(line(1), "utf-8")
+    run(tmp_path, tmp_path / "access.log")
+    with pytest.raises(ConfigurationError, match="label is empty"):
+        run(tmp_path, tmp_path / "access.log", stream="")
+
+
+def test_standard_input_is_not_lost_in_a_conflict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run overtakes a log of the same run: standard input, which cannot be read again, is counted, too."""
+    (tmp_path / "access.log").write_text(line(1), "utf-8")
+    piped = tmp_path / "piped"
+    piped.write_text(line(2) + line(3), "utf-8")
+    commit, calls = Ingest._commit, []
+
+    def overtaken(self: Ingest, parts: list[object]) -> None:
+        calls.append(len(parts))
+        if len(calls) == 1:
+            raise ConflictError("another run has counted this log")
+        commit(self, parts)  # type: ignore[arg-type]  # as it came
+
+    monkeypatch.setattr(Ingest, "_commit", overtaken)
+    with piped.open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        summary = run(tmp_path, "-", tmp_path / "access.log")
+    assert (summary.exit_code, summary.counted, summary.skipped) == (0, 3, [])
+
+
+def test_all_lines_excluded_is_no_other_format(tmp_path: Path) -> None:
+    """A log of which every line is left out by rule is read: the lines are `excluded`, not of an unknown format."""
+    (tmp_path / "access.log").write_text(line(1) + line(2), "utf-8")
+    summary = run(tmp_path, tmp_path / "access.log", exclude=[{"path": "/a"}])
+    assert (summary.exit_code, summary.rejected["excluded"], summary.lines_read) == (0, 2, 2)
+    assert run(tmp_path, tmp_path / "access.log").already_counted == 2
+
+
+def test_the_frozen_policy_by_its_name(tmp_path: Path) -> None:
+    """The name of the frozen policy is accepted, whatever the bundled one of that name says by now."""
+    text = loganon.policy.bundled()["imos"].replace('keep_for = "6 weeks"', 'keep_for = "5 weeks"')  # type: ignore[attr-defined]  # a submodule
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+    (tmp_path / "access.log").write_text(line(1), "utf-8")
+    assert run(tmp_path, tmp_path / "access.log", policy=tmp_path / "mine.toml").counted == 1
+    assert run(tmp_path, tmp_path / "access.log", policy="imos").already_counted == 1
+    with pytest.raises(ConfigurationError, match="its own policy"):
+        run(tmp_path, tmp_path / "access.log", policy="six-weeks")
+
+
+def test_a_zone_without_a_name_is_refused(tmp_path: Path) -> None:
+    """A record must be able to name its zone: a bare offset cannot be recorded."""
+    (tmp_path / "access.log").write_text(line(1), "utf-8")
+    with pytest.raises(ConfigurationError, match="zone has no name"):
+        run(tmp_path, tmp_path / "access.log", timezone=timezone(timedelta(hours=2)))
+
+
+def test_a_damaged_record_stops_no_deletion(tmp_path: Path) -> None:
+    """A source's record that cannot be read keeps no partition beyond its day."""
+    (tmp_path / "access.log").write_text(line(1), "utf-8")
+    run(tmp_path, tmp_path / "access.log")
+    (record,) = (tmp_path / "store" / "_loganon" / "sources").iterdir()
+    record.write_text("{", "utf-8")
+    run(tmp_path, now=NOW + timedelta(days=42))
+    assert [part.day for part in LocalStore.open(tmp_path / "store").partitions()] == []
+
+
+def test_the_beginning_of_two_that_differ_is_read(tmp_path: Path) -> None:
+    """A log whose longer twin is set aside does not vanish: it is judged by itself."""
+    start = "".join(line(n % 60, f"/{n}") for n in range(100))
+    (tmp_path / "t1.log").write_text(start, "utf-8")
+    (tmp_path / "t2.log").write_text(start + line(1, "/x"), "utf-8")
+    (tmp_path / "t3.log").write_text(start + line(1, "/y"), "utf-8")
+    summary = run(tmp_path, *sorted(tmp_path.glob("t?.log")))
+    assert sorted(summary.skipped) == [(str(tmp_path / f"t{n}.log"), "set_aside") for n in (2, 3)]
+    assert (summary.counted, [log.log for log in summary.logs]) == (100, [str(tmp_path / "t1.log")])
+
+
+@pytest.mark.parametrize("key", [b"", b" " * 40, b"short"])
+def test_a_key_too_short_is_refused(tmp_path: Path, key: bytes) -> None:
+    """The library takes no key that the key file would not hold."""
+    (tmp_path / "access.log").write_text(line(1), "utf-8")
+    with pytest.raises(ConfigurationError, match="shorter than 16 bytes"):
+        loganon.run([tmp_path / "access.log"], store=tmp_path / "store", key=key, now=NOW)
