@@ -90,7 +90,7 @@ def ingest(
         key=KEY,
         clock=job.Clock(now, **clock),  # type: ignore[arg-type]  # a test's options
         lookups=open_lookups(provider_db, ()),
-        reading=HowToRead(named_format(format), None, stream, final, writer, timedelta()),
+        reading=HowToRead(format=named_format(format), stream=stream, final=final, writer=writer, wait=timedelta()),
     )
     check_balance(summary.as_dict())
     check_store(store)

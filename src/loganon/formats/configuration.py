@@ -7,6 +7,7 @@ It knows no conditions and no variables: it looks for the directives that define
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ def from_configuration(source: str) -> LogFormat:
     return found.choose(name, str(path))
 
 
-class _Configuration:
+class _Configuration(ABC):
     """What a configuration defines, by name, and which names it uses."""
 
     def __init__(self) -> None:
@@ -117,13 +118,13 @@ class _Configuration:
             else:
                 root = self.take(key, words) or root
 
+    @abstractmethod
     def statements(self, text: str) -> Iterator[list[str]]:
         """The directives of a file, each as its words."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, key: str, words: Sequence[str]) -> Path | None:
         """Note what a directive says; the folder where relative names begin, if it says that."""
-        raise NotImplementedError
 
 
 class _Nginx(_Configuration):
