@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from loganon.errors import ConfigurationError
 from loganon.periods import parse_duration
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_YEARS = (1970, 9000)
 _GENERAL = {"config", "store", "policy", "provider_db", "key_file"}
 
 
@@ -25,9 +27,12 @@ class _Moment(click.ParamType[datetime]):
             return value
         try:
             moment = datetime.fromisoformat(value)
-        except ValueError:
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            moment = None
+        if moment is None or not _YEARS[0] <= moment.year <= _YEARS[1]:
             self.fail("expected a time such as 2026-11-21T00:05:00Z", param, ctx)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment
 
 
 class _Day(click.ParamType[date]):
@@ -62,9 +67,7 @@ class _Zone(click.ParamType[ZoneInfo]):
             return value
         try:
             return ZoneInfo(value)
-        except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-            self.fail("expected a time zone such as Europe/Berlin", param, ctx)
-        except KeyError:
+        except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
             self.fail("expected a time zone such as Europe/Berlin", param, ctx)
 
 
@@ -87,7 +90,10 @@ def default_key_file() -> Path:
     if credentials and (path := Path(credentials) / "loganon.key").exists():
         return path
     state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path("~/.local/state").expanduser()) / "loganon" / "key"
+    try:
+        return (Path(state) if state else Path("~/.local/state").expanduser()) / "loganon" / "key"
+    except RuntimeError:  # neither HOME nor an entry for this user
+        raise ConfigurationError("this user has no home for the key", fix="Say where it lies with --key-file") from None
 
 
 def format_options(command: str) -> Callable[[_F], _F]:
