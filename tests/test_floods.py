@@ -44,4 +44,4 @@ def test_the_caches_are_bounded() -> None:
     for number in range(100):
         ask(f"agent {number}")
         assert len(ask._known) <= 10
-    assert client.CACHED <= 200_000
+    assert client.CACHED <= 400_000

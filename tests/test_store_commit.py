@@ -145,7 +145,7 @@ def test_another_policy_drops_the_batch(tmp_path: Path) -> None:
     path = store.path / "_loganon" / "store.json"
     document = json.loads(path.read_text())
     path.write_text(json.dumps(document | {"policy": document["policy"] | {"sha256": "cd" * 32}}))
-    with pytest.raises(ConflictError, match="policy"):
+    with pytest.raises(ConfigurationError, match="policy"):
         feed(store, "a-source", [(at(TODAY), "/a")])
 
 

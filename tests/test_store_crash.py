@@ -97,7 +97,7 @@ def test_failed_at_every_operation(truth: Truth, tmp_path: Path, error: int) -> 
         try:
             run(path, Counted(fail_at(step - night * truth.second, error)), (0, 1)[night:])
         except LoganonError as raised:
-            assert type(raised) is (CannotWriteError if error == errno.ENOSPC else InputOutputError)  # noqa: PT017 - a failing deletion does not raise
+            assert isinstance(raised, CannotWriteError if error == errno.ENOSPC else InputOutputError)  # noqa: PT017 - a failing deletion does not raise
         if LocalStore.open_or_none(path) is not None:
             outcome(path)
         resume(path, Counted())
