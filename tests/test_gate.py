@@ -75,12 +75,6 @@ def test_chunks_and_emptiness() -> None:
     assert check(SCHEMA.empty_table(), SCHEMA)[1] == 0
 
 
-def test_exempt_columns_are_not_looked_at() -> None:
-    """Only what the caller names."""
-    assert check(table(["91.44.26.11"]), SCHEMA, exempt={"file"})[1] == 0
-    assert check(table(["91.44.26.11"]), SCHEMA, exempt={"domain"})[1] == 1
-
-
 @pytest.mark.parametrize(
     ("value", "stays"),
     [

@@ -6,7 +6,7 @@ column, percent-decoded too, and knows nothing of how the values came about.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_network
 
 import polars as pl
@@ -27,20 +27,18 @@ def check(
     table: pa.Table,
     schema: pa.Schema,
     *,
-    exempt: Collection[str] = (),
     networks: Mapping[str, tuple[int, int]] | None = None,
 ) -> tuple[pa.Table, int]:
     """The table with each address- or e-mail-shaped value as `{redacted}`, and the number of rows in which one stood.
 
-    A column is of its schema's type, or a dictionary of it, and stays as it is encoded. `exempt`: columns of fixed
-    values that are not looked at. `networks`: columns in which a network of exactly the given lengths of prefix (IPv4,
-    IPv6), with no bit set behind it, may stand. Raises GateError, without any value, where the table is not of its
-    schema.
+    A column is of its schema's type, or a dictionary of it, and stays as it is encoded. `networks`: columns in which a
+    network of exactly the given lengths of prefix (IPv4, IPv6), with no bit set behind it, may stand. Raises GateError,
+    without any value, where the table is not of the schema.
     """
     _require(table, schema)
     hit = None
     for index, field in enumerate(schema):
-        if field.name in exempt or not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
             continue
         column, hits = _redacted(table.column(index), (networks or {}).get(field.name))
         if hits is not None:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from loganon.cli.messages import Messages, reported
-from loganon.cli.options import format_options, option
+from loganon.cli.options import format_options, lookup_options, message_options, option
 from loganon.errors import CannotWriteError
 
 if TYPE_CHECKING:
@@ -32,20 +32,7 @@ _READER_GONE = 141  # as a process that SIGPIPE ended
 @click.argument("log", metavar="[LOG]", default=_STDIN)
 @option("filter", "--policy", default="imos", show_default=True, metavar="NAME|FILE", help="The policy to go by.")
 @format_options("filter")
-@option(
-    "filter",
-    "--provider-db",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="An MMDB file that knows networks' providers; repeatable.",
-)
-@option(
-    "filter",
-    "--trusted-proxy",
-    multiple=True,
-    metavar="CIDR",
-    help="A proxy whose forwarded addresses are believed; repeatable.",
-)
+@lookup_options("filter")
 @option(
     "filter",
     "--error-log",
@@ -54,15 +41,7 @@ _READER_GONE = 141  # as a process that SIGPIPE ended
 )
 @option("filter", "--strict", is_flag=True, help="Exit 1 if a line could not be read or a value had to be redacted.")
 @option("filter", "--json", "as_json", is_flag=True, help="Print the summary as one JSON object, on standard error.")
-@option("filter", "--quiet", is_flag=True, help="Print errors only.")
-@option(
-    "filter",
-    "--messages",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="The form of messages.",
-)
+@message_options("filter")
 @reported
 def command(
     log: str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -126,6 +126,49 @@ def format_options(command: str) -> Callable[[_F], _F]:
         option(command, "--timezone", type=ZONE, help="The zone of times without an offset (default: UTC)."),
     )
 
+    return _all_of(options)
+
+
+def lookup_options(command: str) -> Callable[[_F], _F]:
+    """The options that say who is asked about a client: `provider_db`, `trusted_proxy`; `open_lookups` takes them."""
+    return _all_of(
+        (
+            option(
+                command,
+                "--provider-db",
+                multiple=True,
+                type=click.Path(path_type=Path),
+                help="An MMDB file that knows networks' providers; repeatable.",
+            ),
+            option(
+                command,
+                "--trusted-proxy",
+                multiple=True,
+                metavar="CIDR",
+                help="A proxy whose forwarded addresses are believed; repeatable.",
+            ),
+        )
+    )
+
+
+def message_options(command: str) -> Callable[[_F], _F]:
+    """The options that say what is printed besides the result: `quiet`, `messages`; `Messages` takes them."""
+    return _all_of(
+        (
+            option(command, "--quiet", is_flag=True, help="Print errors only."),
+            option(
+                command,
+                "--messages",
+                type=click.Choice(["text", "json"]),
+                default="text",
+                show_default=True,
+                help="The form of messages.",
+            ),
+        )
+    )
+
+
+def _all_of(options: Sequence[Callable[[_F], _F]]) -> Callable[[_F], _F]:
     def add(function: _F) -> _F:
         for each in reversed(options):
             function = each(function)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from loganon.cli.messages import Messages, reported
-from loganon.cli.options import format_options, option
+from loganon.cli.options import format_options, lookup_options, option
 from loganon.errors import printable
 
 if TYPE_CHECKING:
@@ -30,20 +30,7 @@ _WIDTH = 132  # of what is not a terminal
 @option("preview", "--policy", default="imos", show_default=True, metavar="NAME|FILE", help="The policy to go by.")
 @format_options("preview")
 @option("preview", "--fields", metavar="'NAME ...'", help="The columns of a W3C log without a header.")
-@option(
-    "preview",
-    "--provider-db",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="An MMDB file that knows networks' providers; repeatable.",
-)
-@option(
-    "preview",
-    "--trusted-proxy",
-    multiple=True,
-    metavar="CIDR",
-    help="A proxy whose forwarded addresses are believed; repeatable.",
-)
+@lookup_options("preview")
 @option("preview", "--json", "as_json", is_flag=True, help="Print one JSON object.")
 @reported
 def command(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loganon.cli.messages import Messages, reported
-from loganon.cli.options import DAY, DURATION, MOMENT, option
+from loganon.cli.options import DAY, DURATION, MOMENT, message_options, option
 
 if TYPE_CHECKING:
     from loganon.summary import Summary
@@ -39,15 +39,7 @@ if TYPE_CHECKING:
     help="Let the cutoff move up to this date by more than 60 days.",
 )
 @option("retain", "--json", "as_json", is_flag=True, help="Print one JSON object.")
-@option("retain", "--quiet", is_flag=True, help="Print errors only.")
-@option(
-    "retain",
-    "--messages",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="The form of messages.",
-)
+@message_options("retain")
 @reported
 def command(
     store: str,

@@ -11,7 +11,16 @@ from zoneinfo import ZoneInfo
 import click
 
 from loganon.cli.messages import Messages, reported
-from loganon.cli.options import DAY, DURATION, MOMENT, default_key_file, format_options, option
+from loganon.cli.options import (
+    DAY,
+    DURATION,
+    MOMENT,
+    default_key_file,
+    format_options,
+    lookup_options,
+    message_options,
+    option,
+)
 from loganon.errors import printable
 
 if TYPE_CHECKING:
@@ -29,20 +38,7 @@ if TYPE_CHECKING:
 )
 @format_options("run")
 @option("run", "--fields", metavar="'NAME ...'", help="The columns of W3C logs without a header.")
-@option(
-    "run",
-    "--provider-db",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="An MMDB file that knows networks' providers; repeatable.",
-)
-@option(
-    "run",
-    "--trusted-proxy",
-    multiple=True,
-    metavar="CIDR",
-    help="A proxy whose forwarded addresses are believed; repeatable.",
-)
+@lookup_options("run")
 @option("run", "--stream", metavar="LABEL", help="The log's label (default: its name without rotation suffixes).")
 @option("run", "--writer", metavar="NAME", help="This writer's name, where several write into one store.")
 @option(
@@ -66,15 +62,7 @@ if TYPE_CHECKING:
 @option("run", "--accept-clock", is_flag=True, help="Go on although the clock is far behind the last commit.")
 @option("run", "--strict", is_flag=True, help="Exit 1 if a line could not be read or a value had to be redacted.")
 @option("run", "--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-@option("run", "--quiet", is_flag=True, help="Print errors only.")
-@option(
-    "run",
-    "--messages",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="The form of messages.",
-)
+@message_options("run")
 @reported
 def command(
     logs: tuple[str, ...],
