@@ -29,7 +29,7 @@ from loganon.parse import ParseState, whole_lines
 from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import REASONS, build
 from loganon.policy import DEFAULT, Policy, load_policy, named_policy
-from loganon.reading import Reading
+from loganon.reading import Input, Reading
 from loganon.store import LocalStore
 from loganon.summary import Summary
 
@@ -74,19 +74,19 @@ def run(
     and `method`; all that it names must agree. `now`: UTC without offset. Raises ConfigurationError and BusyError;
     errors of single logs are in `summary.errors`.
     """
+    reading = Reading(
+        lookups=open_lookups(provider_db, trusted_proxies),
+        format=resolve(format),
+        timezone=_named(timezone),
+        stream=stream,
+        exclude=parse_rules(exclude, where="exclude"),
+    )
     return job.run(
-        [str(log) for log in logs],
+        [Input(str(log), reading) for log in logs],
         policy=policy if isinstance(policy, Policy) else named_policy(policy),
         store=Path(store),
         key=make_key(key) if isinstance(key, bytes) else Path(key) if key else _default_key(),
         clock=job.Clock(_utc(now) if now else datetime.now(UTC)),
-        lookups=open_lookups(provider_db, trusted_proxies),
-        reading=Reading(
-            format=resolve(format),
-            timezone=_named(timezone),
-            stream=stream,
-            exclude=parse_rules(exclude, where="exclude"),
-        ),
     )
 
 

@@ -17,7 +17,7 @@ from loganon.parse import ParseState, whole_lines
 from loganon.parse.detect import SAMPLE_LINES, detect, sample_lines
 from loganon.pipeline import REASONS, UNREAD, build
 from loganon.policy import Policy
-from loganon.reading import unknown_format, zone_note
+from loganon.refusals import error_log, unknown_format, zone_note
 from loganon.render import Written, make_writer
 from loganon.sources import Source
 
@@ -155,8 +155,7 @@ def _found(log: str, held: Chunk) -> Format | None:
     sample = sample_lines(held.data, complete=True)
     found = detect(sample, load_formats().values())
     if found.error_log:
-        what = f"an error log ({found.error_log}): it holds messages, not accesses"
-        raise UnreadableDataError(what, where=log, fix=f"Use --error-log {found.error_log.lower()}")
+        raise error_log(log, found.error_log, f"Use --error-log {found.error_log.lower()}")
     if found.format is None and (len(sample) >= SAMPLE_LINES or len(held.data) >= _HELD_BYTES):
         raise unknown_format(log, found)
     return found.format

@@ -9,7 +9,8 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import reduce
 
 import pyarrow.compute as pc
 
@@ -18,15 +19,15 @@ from loganon.chunks import Window
 from loganon.errors import BusyError, MissingInputError, UnreadableDataError, UnreadableInputError, printable
 from loganon.formats import Format, load_formats, with_fields
 from loganon.keys import Key
-from loganon.lookups import Lookups
+from loganon.openlog import OpenLog
 from loganon.parse import whole_lines
 from loganon.parse.detect import SHARE, detect, sample_lines
 from loganon.pipeline import Pipeline, build
 from loganon.policy import Policy
-from loganon.reading import (
-    OpenLog,
-    Reading,
+from loganon.reading import Input, Reading
+from loganon.refusals import (
     SkippedError,
+    error_log,
     other_format,
     recorded_zone,
     set_aside,
@@ -44,7 +45,7 @@ from loganon.sources.identity import (
     stream_name,
 )
 from loganon.sources.stdin import Stream
-from loganon.store import Batch, ConflictError, LocalStore, Record
+from loganon.store import Batch, ConflictError, LocalStore, Record, join_notes
 from loganon.summary import LogSummary, Summary
 from loganon.twins import find_twins
 
@@ -59,16 +60,19 @@ _ATTEMPTS = 20
 
 
 class Ingest:
-    """Reads logs into one store under one policy; what it did goes into `summary`."""
+    """Reads logs into one store under one policy; what it did goes into `summary`.
+
+    `writer`: the name of this writer's cells; `wait`: how long to wait for another process.
+    """
 
     def __init__(
         self,
         store: LocalStore,
         policy: Policy,
-        lookups: Lookups,
         key: Key,
         *,
-        reading: Reading,
+        writer: str | None,
+        wait: timedelta,
         window: Window,
         now: datetime,
         summary: Summary,
@@ -76,24 +80,26 @@ class Ingest:
     ) -> None:
         self._store = store
         self._policy = policy
-        self._lookups = lookups
         self._key = key
-        self._reading = reading
+        self._writer = writer
+        self._wait = wait
         self._window = window
         self._now = now
         self._summary = summary
         self._progress = progress or (lambda _log, _bytes: None)
-        self._formats = {name: with_fields(fmt, reading.fields) for name, fmt in load_formats().items()}
-        self._pipelines: dict[tuple[str, str], Pipeline] = {}
+        self._pipelines: dict[tuple[str, str, Reading], Pipeline] = {}
+        self._inputs: dict[str, Input] = {}
         self._logs: dict[str, LogSummary] = {}
         self._batch: list[OpenLog] = []
         self._records: Mapping[str, Record] = store.records()
 
-    def __call__(self, paths: Sequence[str]) -> None:
-        """Each of `paths`, once; all that is usable is committed."""
-        self._logs.update((path, LogSummary(path)) for path in paths)
+    def __call__(self, inputs: Sequence[Input]) -> None:
+        """Each of `inputs`, once; all that is usable is committed."""
+        for each in inputs:
+            self._inputs.setdefault(each.log, each)
+        self._logs.update((path, LogSummary(path)) for path in self._inputs)
         self._summary.logs += self._logs.values()
-        twins = find_twins(tuple(self._logs))
+        twins = find_twins({path: each.at or path for path, each in self._inputs.items()})
         for path, other in twins.unclear.items():
             what = f"it agrees with {other} over its first 4,096 bytes and differs later"
             self._skip(path, "set_aside", set_aside(path, what, "Run again with the one of them that is whole"))
@@ -129,8 +135,8 @@ class Ingest:
         """One log into the batch, or into the summary's list of those that are skipped."""
         summary = self._logs[path]
         try:
-            with open_source(path) as source:
-                log = self._begin(path, source, summary)
+            with open_source(path, at=self._inputs[path].at) as source:
+                log = self._begin(self._inputs[path], source, summary)
                 if log is not None:
                     self._read(log, source)
         except MissingInputError as error:
@@ -149,44 +155,42 @@ class Ingest:
         if error is not None:
             self._summary.report(error)
 
-    def _begin(self, path: str, source: Source, summary: LogSummary) -> OpenLog | None:
+    def _begin(self, given: Input, source: Source, summary: LogSummary) -> OpenLog | None:
         """The log, told apart from all known ones, behind what was counted; None: it has no whole line yet."""
+        path, reading = given.log, given.reading
         start = source.beginning(SAMPLE_BYTES)
         if not start and source.damaged is None:
             raise SkippedError("empty", "the log is empty", where=path)
-        if self._waits(source, start):
+        if _waits(source, start, final=reading.final):
             summary.pending_bytes = len(start)
             return None
         if source.damaged is not None and len(start) < _LEAST:
             raise set_aside(path, "a compressed log that ends early", "Run again once it is whole")
-        stream = printable(self._reading.stream or stream_name(path))
-        before = None if path == STDIN else self._known(path, source, start, stream)
+        stream = printable(reading.stream or stream_name(path))
+        before = None if path == STDIN else self._known(given, source, start, stream)
         summary.already_counted = sum(before.lines.values()) - summary.lines.total() if before else 0
         last = before or self._last_of(stream)
-        fmt = self._format(path, start, before, last)
-        zone = self._reading.timezone or recorded_zone(path, last)
+        fmt = _format(given, start, before, last)
+        zone = reading.timezone or recorded_zone(path, last)
         self._summary.warnings += zone_note(path, fmt, zone)
         summary.source, summary.format = before.id if before else secrets.token_hex(16), fmt.name
         state, done = (before.state, before.done) if before else ((), 0)
-        return OpenLog(summary, stream, summary.source, start[:BEGINNING_BYTES], before, fmt, zone, state, done)
+        return OpenLog(
+            summary, reading, stream, summary.source, start[:BEGINNING_BYTES], before, fmt, zone, state, done
+        )
 
     def _last_of(self, stream: str) -> Record | None:
         """The record of the stream that was committed last: what a new log of it is likely to be like."""
         records = [record for record in self._records.values() if record.stream == stream and record.committed]
         return max(records, key=lambda record: record.committed or self._now, default=None)
 
-    def _waits(self, source: Source, start: bytes) -> bool:
-        """A plain file whose first line is not finished, and may still be."""
-        whole = self._reading.final or isinstance(source, Stream) or source.compression is not None
-        return not whole and b"\n" not in start and len(start) < SAMPLE_BYTES
-
-    def _identify(self, start: bytes, stream: str) -> Answer:
-        named = self._reading.stream is not None
+    def _identify(self, start: bytes, stream: str, reading: Reading) -> Answer:
+        named = reading.stream is not None
         return identify(self._key.secret, start, stream, named=named, records=self._records.values())
 
-    def _known(self, path: str, source: Source, start: bytes, stream: str) -> Record | None:
+    def _known(self, given: Input, source: Source, start: bytes, stream: str) -> Record | None:
         """The record that a log goes on from, None for a new log; SkippedError where that is not certain."""
-        answer = self._identify(start[:BEGINNING_BYTES], stream)
+        answer = self._identify(start[:BEGINNING_BYTES], stream, given.reading)
         before = self._records[answer.record] if answer.kind == "known" and answer.record else None
         if before is not None:
             tail = source.seek(before.done)
@@ -195,42 +199,24 @@ class Ingest:
             elif marker(self._key.secret, tail) != before.marker:
                 answer = GOES_ON_DIFFERENTLY
         if answer.kind == "set_aside":
-            raise set_aside(path, answer.reason, answer.fix)
+            raise set_aside(given.log, answer.reason, answer.fix)
         return before
-
-    def _format(self, path: str, start: bytes, before: Record | None, last: Record | None) -> Format:
-        """The format given, or recorded for the log, or for its stream if it fits, or found in its first lines."""
-        if self._reading.format is not None:
-            return with_fields(self._reading.format, self._reading.fields)
-        recorded = self._formats.get(last.format) if last else None
-        if recorded is not None and before is not None:
-            return recorded
-        lines = sample_lines(start)
-        if recorded is not None and (found := detect(lines, [recorded])).format and found.share >= SHARE:
-            return recorded
-        found = detect(lines, self._formats.values())
-        if found.error_log:
-            what = f"an error log ({found.error_log}): it holds messages, not accesses"
-            raise SkippedError("error_log", what, where=path, fix="Name the access log")
-        if found.format is None:
-            raise unknown_format(path, found)
-        return found.format
 
     def _read(self, log: OpenLog, source: Source) -> None:
         """All new lines of one log into the batch; commits where the batch is full."""
-        name = (log.format.name, str(log.timezone))
+        name = (log.format.name, str(log.timezone), log.reading)
         if name not in self._pipelines:
             self._pipelines[name] = build(
                 self._policy,
                 log.format,
-                self._lookups,
+                log.reading.lookups,
                 coded=True,
-                rules=self._reading.exclude,
+                rules=log.reading.exclude,
                 timezone=log.timezone,
             )
         pipeline = self._pipelines[name]
         self._batch.append(log)
-        for chunk in source.chunks(final=self._reading.final, whole=whole_lines):
+        for chunk in source.chunks(final=log.reading.final, whole=whole_lines):
             log.add(pipeline(chunk, self._window, log.state), end=chunk.end, tail=source.tail)
             self._progress(log.summary.log, source.position)
             if self._rows() >= FLUSH_ROWS:
@@ -278,13 +264,11 @@ class Ingest:
         tables = [table for log in parts for table in log.tables]
         rows = tables[0] if len(tables) == 1 and parts[0].compacted else merge(tables, spec)
         sources = tuple(log.part(self._key) for log in parts)
-        with self._store.locked(self._reading.wait) as held:
+        with self._store.locked(self._wait) as held:
             self._records = held.records()
             for log in parts:
                 self._recheck(log)
-            done = held.commit(
-                Batch(rows, sources), spec, now=self._now, writer=self._reading.writer, footer=self._lookups.versions
-            )
+            done = held.commit(Batch(rows, sources), spec, now=self._now, writer=self._writer, footer=_versions(parts))
             self._records = {**self._records, **done.records}
         for log in parts:
             self._summary.redacted += log.redacted
@@ -299,7 +283,7 @@ class Ingest:
         """ConflictError where the records no longer say of a log what they said when it was read."""
         if log.summary.log == STDIN:
             return
-        answer = self._identify(log.start, log.stream)
+        answer = self._identify(log.start, log.stream, log.reading)
         if answer.kind == "set_aside" or answer.record != (log.before.id if log.before else None):
             where = str(self._store.path)
             raise ConflictError("another run has counted this log", where=where, fix="Run again")
@@ -310,3 +294,35 @@ class Ingest:
         self._batch.clear()
         self._records = self._store.records()
         return paths
+
+
+def _waits(source: Source, start: bytes, *, final: bool) -> bool:
+    """A plain file whose first line is not finished, and may still be."""
+    whole = final or isinstance(source, Stream) or source.compression is not None
+    return not whole and b"\n" not in start and len(start) < SAMPLE_BYTES
+
+
+def _format(given: Input, start: bytes, before: Record | None, last: Record | None) -> Format:
+    """The format given, or recorded for the log, or for its stream if it fits, or found in its first lines."""
+    reading = given.reading
+    if reading.format is not None:
+        return with_fields(reading.format, reading.fields)
+    formats = {name: with_fields(fmt, reading.fields) for name, fmt in load_formats().items()}
+    recorded = formats.get(last.format) if last else None
+    if recorded is not None and before is not None:
+        return recorded
+    lines = sample_lines(start)
+    if recorded is not None and (found := detect(lines, [recorded])).format and found.share >= SHARE:
+        return recorded
+    found = detect(lines, formats.values())
+    if found.error_log:
+        raise error_log(given.log, found.error_log)
+    if found.format is None:
+        raise unknown_format(given.log, found)
+    return found.format
+
+
+def _versions(parts: Sequence[OpenLog]) -> Mapping[str, str]:
+    """What the footers say of the look-ups that a batch was made with."""
+    lookups = {id(log.reading.lookups): log.reading.lookups for log in parts}
+    return reduce(join_notes, (each.versions for each in lookups.values()))

@@ -14,10 +14,19 @@ from loganon.chunks import Window
 from loganon.errors import BusyError, CannotWriteError, CheckError, ConfigurationError, InputOutputError, LoganonError
 from loganon.ingest import Ingest
 from loganon.keys import Key, create_key, load_key
-from loganon.lookups import Lookups
 from loganon.policy import DEFAULT, Policy, from_canonical, load_policy
-from loganon.reading import Reading
-from loganon.store import Held, LocalStore, Partition, Plan, PolicyStamp, SealError, check_writer, plan_retention
+from loganon.reading import Input
+from loganon.store import (
+    WAIT,
+    Held,
+    LocalStore,
+    Partition,
+    Plan,
+    PolicyStamp,
+    SealError,
+    check_writer,
+    plan_retention,
+)
 from loganon.summary import Summary
 
 AHEAD = timedelta(hours=24)
@@ -43,24 +52,25 @@ class Clock:
 
 
 def run(
-    logs: Sequence[str],
+    inputs: Sequence[Input],
     *,
     policy: Policy | str | None,
     store: Path,
     key: Key | Path,
     clock: Clock,
-    lookups: Lookups,
-    reading: Reading,
+    writer: str | None = None,
+    wait: timedelta = WAIT,
     strict: bool = False,
     group: str | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> Summary:
-    """Ingest `logs` into the store, seal, apply retention; the summary says what was done and what failed.
+    """Ingest `inputs` into the store, seal, apply retention; the summary says what was done and what failed.
 
-    `policy`: a policy or a bundled one's name; None: the store's own, or `imos` for a new store. Raises
-    ConfigurationError (78) and BusyError (75); every other LoganonError is in the summary's `errors`.
+    `policy`: a policy or a bundled one's name; None: the store's own, or `imos` for a new store. `writer`: the name of
+    this writer's cells; `wait`: how long to wait for another process. Raises ConfigurationError (78) and BusyError
+    (75); every other LoganonError is in the summary's `errors`.
     """
-    check_writer(reading.writer)
+    check_writer(writer)
     try:
         standing, policy, secret = _open(store, policy, key, clock.now, group)
     except _REPORTED as error:
@@ -68,7 +78,7 @@ def run(
         return Summary(name, str(store), errors=[error], strict=strict)
     summary = Summary(policy.name, str(store), strict=strict)
     try:
-        window = Window(_prune(standing, policy, clock, reading.wait, summary), clock.now + AHEAD)
+        window = Window(_prune(standing, policy, clock, wait, summary), clock.now + AHEAD)
     except _REPORTED as error:  # nothing is read by a clock that is not believed
         summary.errors.append(error)
         return summary
@@ -76,20 +86,20 @@ def run(
         ingest = Ingest(
             standing,
             policy,
-            lookups,
             secret,
-            reading=reading,
+            writer=writer,
+            wait=wait,
             window=window,
             now=clock.now,
             summary=summary,
             progress=progress,
         )
-        ingest(logs)
+        ingest(inputs)
     except LoganonError as error:
         summary.errors.append(error)
     finally:  # what is due goes, whatever became of the logs
-        _finish(standing, policy, clock, reading.wait, summary)
-    _advise(summary, lookups)
+        _finish(standing, policy, clock, wait, summary)
+    _advise(summary, inputs)
     _raise_fatal(summary)
     return summary
 
@@ -198,9 +208,9 @@ def _raise_fatal(summary: Summary) -> None:
             raise error
 
 
-def _advise(summary: Summary, lookups: Lookups) -> None:
+def _advise(summary: Summary, inputs: Sequence[Input]) -> None:
     """What the operator should know, once a run."""
-    if summary.unknown_domains and not lookups.databases:
+    if summary.unknown_domains and not any(each.reading.lookups.databases for each in inputs):
         summary.warnings.append(
             f"{summary.unknown_domains:,} accesses came from addresses, and no provider database was given: their "
             "domain is `unknown`. Give one with --provider-db (GeoLite2-ASN, DB-IP ASN, IPinfo Lite and others serve)."

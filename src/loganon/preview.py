@@ -19,7 +19,7 @@ from loganon.parse import Reject, directives_of, make_parser
 from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import build
 from loganon.policy import Policy
-from loganon.reading import unknown_format, zone_note
+from loganon.refusals import error_log, unknown_format, zone_note
 from loganon.sources import open_source
 from loganon.treatments.client import is_private
 
@@ -103,8 +103,7 @@ def _detected(log: str, start: bytes, fields: tuple[str, ...], *, complete: bool
     formats = [with_fields(fmt, fields) for fmt in load_formats().values()]
     found = detect(sample_lines(start, complete=complete), formats)
     if found.error_log:
-        what = f"an error log ({found.error_log}): it holds messages, not accesses"
-        raise UnreadableDataError(what, where=log, fix="Name the access log")
+        raise error_log(log, found.error_log)
     if found.format is None:
         raise unknown_format(log, found)
     return found.format, found.share

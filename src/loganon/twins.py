@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -25,14 +25,14 @@ class Twins:
     unclear: dict[str, str]
 
 
-def find_twins(paths: Sequence[str]) -> Twins:
-    """The twins among logs; what cannot be opened is no twin."""
+def find_twins(logs: Mapping[str, str]) -> Twins:
+    """The twins among logs, each given with where it lies; what cannot be opened is no twin."""
     found = Twins({}, {}, {})
-    starts = {path: start for path in paths if path != STDIN and (start := _start(path))}
+    starts = {path: start for path, at in logs.items() if path != STDIN and (start := _start(at))}
     for first, second in _pairs(starts):
         placed = found.within.keys() | found.equal.keys()
         if first not in placed and second not in placed and begin_alike(starts[first], starts[second]):
-            _compare(first, second, found)
+            _compare(first, second, logs, found)
     return found
 
 
@@ -51,9 +51,9 @@ def _pairs(starts: Mapping[str, bytes]) -> Iterable[tuple[str, str]]:
                 yield (path, other) if order[path] < order[other] else (other, path)
 
 
-def _compare(first: str, second: str, found: Twins) -> None:
+def _compare(first: str, second: str, logs: Mapping[str, str], found: Twins) -> None:
     try:
-        with open_log(first) as one, open_log(second) as other:
+        with open_log(logs[first]) as one, open_log(logs[second]) as other:
             relation = compare(one, other)
     except LoganonError:  # whichever cannot be read says so when it is read
         return
@@ -67,9 +67,9 @@ def _compare(first: str, second: str, found: Twins) -> None:
         found.equal[second] = first
 
 
-def _start(path: str) -> bytes:
+def _start(at: str) -> bytes:
     try:
-        with open_log(path) as log:
+        with open_log(at) as log:
             return log.beginning()
     except LoganonError:
         return b""

@@ -15,6 +15,7 @@ from loganon.formats import named_format
 from loganon.keys import Key
 from loganon.lookups import open_lookups
 from loganon.policy import Policy, parse_policy
+from loganon.reading import Input
 from loganon.reading import Reading as HowToRead
 from loganon.summary import Summary
 from oracle import Reading, read_data, read_log
@@ -83,14 +84,15 @@ def ingest(
     **clock: object,
 ) -> Summary:
     """`loganon run` as a call; the balance of its summary and of the store holds, whatever it did."""
+    reading = HowToRead(lookups=open_lookups(provider_db, ()), format=named_format(format), stream=stream, final=final)
     summary = job.run(
-        [str(log) for log in logs],
+        [Input(str(log), reading) for log in logs],
         policy=policy,
         store=store,
         key=KEY,
         clock=job.Clock(now, **clock),  # type: ignore[arg-type]  # a test's options
-        lookups=open_lookups(provider_db, ()),
-        reading=HowToRead(format=named_format(format), stream=stream, final=final, writer=writer, wait=timedelta()),
+        writer=writer,
+        wait=timedelta(),
     )
     check_balance(summary.as_dict())
     check_store(store)

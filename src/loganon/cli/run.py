@@ -101,27 +101,26 @@ def command(
     from loganon.formats.given import resolve  # noqa: PLC0415 - start-up, as above
     from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
     from loganon.policy import named_policy  # noqa: PLC0415 - start-up, as above
-    from loganon.reading import Reading  # noqa: PLC0415 - start-up, as above
+    from loganon.reading import Input, Reading  # noqa: PLC0415 - start-up, as above
 
     say = Messages(messages, quiet=quiet)
-    names = tuple((fields or "").split())
     with progress_of(logs, shown=not (as_json or quiet)) as progress:
+        reading = Reading(
+            lookups=open_lookups(provider_db, trusted_proxy),
+            format=resolve(format_name, file=format_file, source=format_from, day=day),
+            timezone=timezone,
+            stream=stream,
+            final=final,
+            fields=tuple((fields or "").split()),
+        )
         summary = job.run(
-            logs,
+            [Input(log, reading) for log in logs],
             policy=named_policy(policy),
             store=Path(store),
             key=key_file or default_key_file(),
             clock=job.Clock(now or datetime.now(UTC), lead, accept_cutoff, accept_clock),
-            lookups=open_lookups(provider_db, trusted_proxy),
-            reading=Reading(
-                format=resolve(format_name, file=format_file, source=format_from, day=day),
-                timezone=timezone,
-                stream=stream,
-                final=final,
-                writer=writer,
-                wait=wait,
-                fields=names,
-            ),
+            writer=writer,
+            wait=wait,
             strict=strict,
             group=group,
             progress=progress,

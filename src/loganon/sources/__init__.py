@@ -12,10 +12,13 @@ STDIN = "-"
 Source = Log | Stream
 
 
-def open_source(path: str) -> Source:
-    """The log at `path`, standard input for `-`; MissingInputError (66) where it cannot be opened."""
+def open_source(path: str, *, at: str | None = None) -> Source:
+    """The log at `path`, standard input for `-`; MissingInputError (66) where it cannot be opened.
+
+    `at`: where the log lies, if it is not at `path` any more.
+    """
     if path != STDIN:
-        return open_log(path)
+        return open_log(path, at=at)
     if sys.stdin is None:
         raise MissingInputError("standard input is closed", where=path, fix="Name a log, or write one into the pipe")
     return Stream(sys.stdin.buffer)

@@ -20,14 +20,15 @@ _TESTED_BYTES = 4096
 _INFLATE_BYTES = 1 << 20
 
 
-def open_log(path: str | os.PathLike[str]) -> Log:
+def open_log(path: str | os.PathLike[str], *, at: str | None = None) -> Log:
     """The log at `path`; MissingInputError (66) where it is missing, unreadable or no regular file.
 
-    Symbolic links are followed. What is appended after this call is not seen.
+    Symbolic links are followed. What is appended after this call is not seen. `at`: where the log lies, if it is not
+    at `path` any more; errors name `path`.
     """
     where = os.fspath(path)
     try:  # a named pipe would be waited for without O_NONBLOCK
-        descriptor = os.open(where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(at or where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         raise MissingInputError("there is no such log", where=where, fix="Check the path") from None
     except OSError as error:

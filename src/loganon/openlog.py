@@ -1,0 +1,98 @@
+"""One log while it is read: what it was taken for, and what came since its last commit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+
+import pyarrow as pa
+
+from loganon.aggregate import TableSpec, merge
+from loganon.formats import Format
+from loganon.keys import Key
+from loganon.pipeline import UNREAD, Result
+from loganon.reading import Reading
+from loganon.sources.identity import fingerprint, marker
+from loganon.store import Record, SourceBatch
+from loganon.summary import COUNTED, LogSummary
+
+
+@dataclass(slots=True)
+class OpenLog:
+    """One log: where it stands in the store (`before`), and what has come since; `start` holds its first bytes."""
+
+    summary: LogSummary
+    reading: Reading
+    stream: str
+    id: str
+    start: bytes = field(repr=False)
+    before: Record | None
+    format: Format
+    timezone: tzinfo | None
+    state: tuple[str, ...]
+    done: int
+    tail: bytes = field(default=b"", repr=False)
+    lines: Counter[str] = field(default_factory=Counter)
+    cells: Counter[datetime] = field(default_factory=Counter)
+    newest: datetime | None = None
+    redacted: int = 0
+    exact: int = 0
+    tables: list[pa.Table] = field(default_factory=list)
+    compacted: bool = False
+    fits: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Rows that wait for a commit."""
+        return sum(table.num_rows for table in self.tables)
+
+    def add(self, result: Result, *, end: int, tail: bytes) -> None:
+        """Take what a chunk gave; `end` and `tail` are where it ended and the bytes before that."""
+        self.tables.append(result.table)
+        self.compacted = False
+        self.lines.update(result.rejected)
+        self.lines[COUNTED] += result.counted
+        self.cells.update(result.cells)
+        self.redacted += result.redacted
+        self.exact += result.exact
+        self.newest = _later(self.newest, result.newest)
+        self.state, self.done, self.tail = result.state, end, tail
+        self.fits = self.fits or result.lines > sum(result.rejected[reason] for reason in UNREAD)
+
+    def compact(self, spec: TableSpec) -> None:
+        """Count the waiting rows together."""
+        self.tables = [merge(self.tables, spec)]
+        self.compacted = True
+
+    def part(self, key: Key) -> SourceBatch:
+        """What a commit needs of this log."""
+        before = self.before
+        after = Record(
+            id=self.id,
+            stream=self.stream,
+            prefix=fingerprint(key.secret, self.start, done=self.done),
+            marker=marker(key.secret, self.tail),
+            done=self.done,
+            format=self.format.name,
+            timezone=str(self.timezone) if self.timezone else None,
+            state=self.state,
+            lines=dict(self.lines + Counter(before.lines if before else {})),
+            newest=_later(self.newest, before.newest if before else None),
+        )
+        return SourceBatch(before=before, after=after, cells=dict(self.cells))
+
+    def committed(self, record: Record, expired: int) -> None:
+        """The store has it: account for it, and go on from there. `expired` of the counted lines came too late."""
+        self.lines[COUNTED] -= expired
+        self.lines["expired"] += expired
+        self.summary.lines.update(self.lines)
+        self.summary.exact += self.exact
+        self.before, self.newest, self.redacted, self.exact = record, None, 0, 0
+        self.lines.clear()
+        self.cells.clear()
+        self.tables.clear()
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment), default=None)
