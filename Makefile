@@ -3,8 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo
+DIST := dist
 
-.PHONY: demo test bench docs lock clean
+.PHONY: demo test bench docs lock build sbom clean
 
 # Set-up: the locked dependencies with their hashes, and the project itself in place.
 $(READY): requirements.lock pyproject.toml
@@ -37,7 +38,17 @@ docs: $(READY)
 
 # Renew the locked dependencies from pyproject.toml.
 lock: $(READY)
-	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --extra dev --no-emit-index-url --no-header -q -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --extra dev --extra s3 --no-emit-index-url --no-header -q -o requirements.lock pyproject.toml
+
+# Wheel, source archive and bill of materials of a release.
+build: $(READY) sbom
+	$(BIN)/python -m build --outdir $(DIST)
+
+# What a release depends on, at the locked versions (CycloneDX, JSON).
+sbom: $(READY)
+	@mkdir -p $(DIST)
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q -c requirements.lock -o $(DIST)/requirements.txt pyproject.toml
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --validate -o $(DIST)/loganon-access.cdx.json $(DIST)/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist benchmarks/data
+	rm -rf $(VENV) $(DEMO) build $(DIST) benchmarks/data
