@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 DEMO := demo
 DIST := dist
 
-.PHONY: demo test bench docs lock build sbom clean
+.PHONY: demo test bench bench-peers bench-growth soak footprint campaign docs lock build sbom deb clean
 
 # Set-up: the locked dependencies with their hashes, and the project itself in place.
 $(READY): requirements.lock pyproject.toml
@@ -28,9 +28,29 @@ test: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto
 
-# One timed end-to-end run on generated lines: lines/s, MB/s, peak memory.
+# The jobs of loganon on generated logs, timed in turn: lines/s, MB/s, peak memory, ratios.
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+
+# The same beside DuckDB, sed, anonip and GoAccess; writes benchmarks/RESULTS.md. About half an hour.
+bench-peers: $(READY)
+	$(BIN)/python benchmarks/run.py --peers --rounds 5
+
+# Time and memory from 1 M to 50 M lines; writes benchmarks/growth.svg. Needs 20 GB of disk.
+bench-growth: $(READY)
+	$(BIN)/python benchmarks/growth.py
+
+# `follow` under load and rotation for ten minutes: each line once, memory and open files flat.
+soak: $(READY)
+	$(BIN)/python benchmarks/soak.py --minutes $(or $(MINUTES),10) --rate $(or $(RATE),1000)
+
+# Memory and processor time of `follow`, size of the installation; writes docs/footprint.md. About 40 minutes.
+footprint: $(READY)
+	$(BIN)/python benchmarks/footprint.py --minutes $(or $(MINUTES),10)
+
+# Faults at large counts; the figures go into docs/reliability.md. LEVEL: quick, ci or large; SUITES: "kill=10000 clock".
+campaign: $(READY)
+	$(BIN)/python tests/faults/campaign.py --level $(or $(LEVEL),large) $(SUITES)
 
 # The generated parts of the documentation.
 docs: $(READY)
@@ -49,6 +69,10 @@ sbom: $(READY)
 	@mkdir -p $(DIST)
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q -c requirements.lock -o $(DIST)/requirements.txt pyproject.toml
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --validate -o $(DIST)/loganon-access.cdx.json $(DIST)/requirements.txt
+
+# A Debian package of this tree, for /usr/bin/python3 of this machine.
+deb: $(READY)
+	packaging/deb/build.sh $(BIN)/python $(DIST)
 
 clean:
 	rm -rf $(VENV) $(DEMO) build $(DIST) benchmarks/data

@@ -6,13 +6,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from pydantic.fields import FieldInfo
 
 from loganon import errors
 from loganon.cli import root
 from loganon.formats import load_formats
+from loganon.policy.outline import known_keys
+from loganon.settings import Common, InputSettings, Settings
+from loganon.status import KEYS
+from loganon.status.metrics import LINES, LINES_HELP, METRICS
+from loganon.verify import CHECKS, FIGURES
 
 HERE = Path(__file__).parent
 _NOTE = "<!-- written by docs/generate.py; `make docs` renews it -->\n"
@@ -32,9 +39,7 @@ def options() -> str:
     """The table of options of each command."""
     rows = ["# Options", "", _NOTE]
     context = click.Context(root)
-    for name in root.list_commands(context):
-        command = root.get_command(context, name)
-        assert command is not None
+    for name, command in _commands(root, context):
         rows += [f"## loganon {name}", "", str(command.help).split("\n\n")[0], ""]
         rows += ["| option | environment | what it does |", "|---|---|---|"]
         for parameter in command.params:
@@ -46,10 +51,21 @@ def options() -> str:
     return "\n".join(rows)
 
 
+def _commands(group: click.Group, context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, with its name behind `loganon`; those of a group after one another."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {inner}", found) for inner, found in _commands(command, context))
+        else:
+            yield name, command
+
+
 def exit_codes() -> str:
     """The table of exit codes, from the errors that carry them."""
     rows = ["# Exit codes", "", _NOTE, "| code | when |", "|---|---|", "| 0 | all is well |"]
-    found: dict[int, list[str]] = {2: ["The command line is wrong."], 70: ["An error inside loganon."]}
+    found: dict[int, list[str]] = {2: ["The command line is wrong."]}
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, errors.LoganonError) and kind is not errors.LoganonError:
             found.setdefault(kind.exit_code, []).append(str(kind.__doc__).split("\n\n")[0].replace("\n    ", " "))
@@ -57,11 +73,80 @@ def exit_codes() -> str:
     return "\n".join(rows) + "\n"
 
 
+def configuration() -> str:
+    """The page of the configuration file: its prose as it stands, and the tables of its keys behind that."""
+    page = (HERE / "configuration.md").read_text("utf-8")
+    rows = [page[: page.index("## The keys")] + "## The keys", "", _NOTE]
+    levels = (
+        ("In an `[[input]]` only:", InputSettings.model_fields.keys() - Common.model_fields.keys()),
+        ("In an `[[input]]`, or before the first as a default:", Common.model_fields.keys()),
+        ("Before the first `[[input]]` only:", Settings.model_fields.keys() - Common.model_fields.keys() - {"input"}),
+    )
+    for title, names in levels:
+        rows += [title, "", "| key | is |", "|---|---|"]
+        rows += [f"| `{n}` | {_cell(str(f.description))} |" for n, f in _fields().items() if n in names]
+        rows.append("")
+    return "\n".join(rows)
+
+
+def policies() -> str:
+    """The page of policies: its prose as it stands, and the table of all keys behind that."""
+    page = (HERE / "policies.md").read_text("utf-8")
+    rows = [page[: page.index("## The keys")] + "## The keys", "", _NOTE]
+    rows += ["A key without a default must be set where its table is given.", ""]
+    rows += ["| key | takes | default | means |", "|---|---|---|---|"]
+    for key in known_keys():
+        default = f"`{key.default}`" if key.default and key.takes != "a table" else key.default
+        rows.append(f"| `{key.path}` | {_cell(key.takes)} | {_cell(default)} | {_cell(key.meaning)} |")
+    return "\n".join(rows) + "\n"
+
+
+def verification() -> str:
+    """The page of `verify`: its prose as it stands, and the tables of checks and figures behind that."""
+    page = (HERE / "verify.md").read_text("utf-8")
+    rows = [page[: page.index("## The checks")] + "## The checks", "", _NOTE]
+    rows += ["| check | promise | holds if | if it does not |", "|---|---|---|---|"]
+    rows += [f"| `{name}` | {each.word} | {_cell(each.holds)} | {_cell(each.fix)} |" for name, each in CHECKS.items()]
+    rows += ["", "## The figures", "", "Under `figures` in the JSON:", "", "| key | is |", "|---|---|"]
+    rows += [f"| `{name}` | {_cell(text)} |" for name, text in FIGURES.items()]
+    return "\n".join(rows) + "\n"
+
+
+def status() -> str:
+    """The page of `status`: its prose as it stands, and the tables of keys and metrics behind that."""
+    page = (HERE / "status.md").read_text("utf-8")
+    rows = [page[: page.index("## The keys")] + "## The keys", "", _NOTE]
+    rows += ["Of `--json`; all are always there.", "", "| key | is |", "|---|---|"]
+    rows += [f"| `{name}` | {_cell(text)} |" for name, text in KEYS.items()]
+    rows += [
+        "",
+        "## The metrics",
+        "",
+        "All are gauges with the label `store`; `loganon_source_lines` has `reason`, too.",
+    ]
+    rows += ["", "| metric | is |", "|---|---|"]
+    rows += [f"| `loganon_{name}` | {_cell(text)} |" for name, text in METRICS.items()]
+    rows += [f"| `{LINES}` | {LINES_HELP} |"]
+    return "\n".join(rows) + "\n"
+
+
+def _fields() -> dict[str, FieldInfo]:
+    return {**InputSettings.model_fields, **Settings.model_fields}
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-PAGES = {"formats.md": formats, "options.md": options, "exit-codes.md": exit_codes}
+PAGES = {
+    "formats.md": formats,
+    "options.md": options,
+    "exit-codes.md": exit_codes,
+    "configuration.md": configuration,
+    "policies.md": policies,
+    "status.md": status,
+    "verify.md": verification,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -320,11 +320,11 @@ class TestUnwritable:
 def test_a_damaged_store(command: Command, tmp_path: Path) -> None:
     """74 where a file of the store is not what it should be, with the JSON object and the file's name."""
     assert run(command, GOOD).code == 0
-    (record,) = (tmp_path / "store" / "_loganon" / "sources").iterdir()
-    record.write_bytes(b"{")
+    state = tmp_path / "store" / "_loganon" / "state.json"
+    state.write_bytes(b"{")
     done = run(command, GOOD)
     assert done.code == 74
-    done.message(str(record))
+    done.message(str(state))
     assert done.json["counted"] == 0
 
 

@@ -155,6 +155,9 @@ def test_no_canary_in_a_preview_or_behind_a_filter(
         done = each(name, "--policy", "policy.toml", "--", *(logs[fmt] for fmt in FORMATS))
         assert (done.code, len(done.out) > 1000 * len(FORMATS)) == (0, True), done.err[-2000:]
         assert said(needles, done) == set()
+        if name == "filter":  # each format is written, not refused
+            answers = [json.loads(text) for text in done.err.splitlines() if text.startswith("{")]
+            assert {answer["format"] for answer in answers if answer["written"] > PLAIN_LINES} == set(FORMATS)
     assert (folder / "home").exists() is False
 
 
@@ -182,7 +185,7 @@ if where == "gate":
 elif where == "staged":
     Files.rename = killed
 else:
-    pipeline.Pipeline.__call__ = fail
+    pipeline.Pipeline.parse = fail
 main()
 """
 

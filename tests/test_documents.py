@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_commands_of_the_readme(folder: Path) -> None:
     """They succeed, in their order, in a folder with logs; the store then is where they said."""
     found = commands()
-    assert {text.split()[1] for text in found} == {"preview", "run", "retain", "filter"}
+    assert {text.split()[1] for text in found} == {"preview", "run", "retain", "status", "verify", "filter"}
     command = Command(folder, variables={"LOGANON_KEY_FILE": str(folder / "key")})
     for text in found:
         words = []

@@ -87,6 +87,94 @@ def test_client_that_anonip_passes(command: Command, client: str, domain: str) -
     assert client not in done.err
 
 
+def test_json_line(command: Command) -> None:
+    """A JSON line, which anonip passes through unchanged: the keys that the format knows stay, with their kinds; the
+    others go with their names, which may be data, too.
+    """
+    line = {
+        "ClientAddr": "203.0.113.7:56446",
+        "ClientHost": "203.0.113.7",
+        "ClientUsername": "jane",
+        "DownstreamContentSize": 15,
+        "DownstreamStatus": 302,
+        "RequestHost": "jane.example",
+        "RequestPath": "/a/jane@ex.example?x=1",
+        "request_Referer": None,
+        "request_User-Agent": "curl/8.1.2 (jane)",
+        "request_X-203.0.113.9": "203.0.113.9",
+        "time": "2026-10-10T14:25:56+02:00",
+    }
+    done = command("filter", stdin=json.dumps(line).encode() + b"\n")
+    assert (done.code, json.loads(done.out)) == (
+        0,
+        {
+            "ClientAddr": "unknown",
+            "ClientHost": "unknown",
+            "DownstreamContentSize": 15,
+            "DownstreamStatus": 200,
+            "RequestHost": "-",
+            "RequestPath": "/a/{email}",
+            "request_Referer": None,
+            "request_User-Agent": "curl/8",
+            "time": "2026-10-10T12:00:00Z",
+        },
+    )
+    assert "203.0.113" not in done.err
+    assert "jane" not in done.out + done.err
+
+
+def test_columns_under_a_header(command: Command) -> None:
+    """A W3C log comes out under a header that names the known columns; other names and comments are not passed on, and
+    the header comes again where the columns change, also from one piece of the input to the next.
+    """
+    first = b"#Software: jane\n#Fields: date time c-ip x-jane cs-uri-stem sc-status\n"
+    first += b"2026-10-10 11:55:13 203.0.113.7 jane /a?b 404\n"
+    second = b"#Fields: date time cs-uri-stem c-ip sc-bytes\n2026-10-10 12:55:13 /b 203.0.113.8 9\n"
+    with start(command, "--format", "w3c", "--json") as process:
+        assert process.stdin is not None
+        for data, lines in (
+            (
+                first,
+                [
+                    "#Version: 1.0",
+                    "#Fields: date time c-ip cs-uri-stem sc-status",
+                    "2026-10-10 11:00:00 unknown /a 400",
+                ],
+            ),
+            (b"2026-10-10 11:59:59 203.0.113.7 - /c 200\n", ["2026-10-10 11:00:00 unknown /c 200"]),
+            (
+                second,
+                ["#Version: 1.0", "#Fields: date time cs-uri-stem c-ip sc-bytes", "2026-10-10 12:00:00 /b unknown 9"],
+            ),
+        ):
+            process.stdin.write(data)
+            process.stdin.flush()
+            for line in lines:
+                assert next_line(process) == f"{line}\n".encode()
+        _, err = process.communicate(timeout=WAIT)
+    assert json.loads(err)["written"] == 3
+    assert b"jane" not in err
+
+
+def test_columns_by_option(command: Command) -> None:
+    """`--fields` names the columns of a log without a header; all of them are written, and the header with them."""
+    names = "date time c-ip cs-username cs-uri-stem"
+    done = command("filter", "--fields", names, stdin=b"2026-10-10 11:55:13 203.0.113.7 jane /a\n")
+    assert done.out.splitlines()[1:] == [f"#Fields: {names}", "2026-10-10 11:00:00 unknown - /a"]
+
+
+@pytest.mark.parametrize("name", [name for name, fmt in load_formats().items() if fmt.dialect != "template"])
+def test_round_trip_of_columns_and_keys(name: str) -> None:
+    """The examples of each format come out as that format, with the same permitted values; twice is once."""
+    data = good_lines(load_formats()[name])
+    out, summary = filtered(data, name)
+    assert summary.written == summary.lines_read > 0
+    assert rows(name, out) == [settled(row) for row in rows(name, data)]
+    assert filtered(out, name)[0] == filtered(filtered(out, name)[0], name)[0]
+    assert filtered(out)[1].format == name
+    assert b"203.0.113" not in out
+
+
 @pytest.mark.parametrize(
     ("line", "out"),
     [(f"www.ex.example:443 203.0.113.7 {REST}", f"-:0 unknown {WRITTEN}\n"), ('{"ClientHost":"203.0.113.7"}', "")],

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loganon.gate import REDACTED, GateError, check
+from loganon.gate import REDACTED, Gate, GateError, check
 
 CASES = Path(__file__).parent / "cases" / "gate"
 SCHEMA = pa.schema([("domain", pa.string()), ("file", pa.string()), ("requests", pa.int64())])
@@ -127,3 +127,28 @@ def test_the_tests_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: with the gate's question always answered no, a canary gets through."""
     monkeypatch.setattr("loganon.gate.personal", lambda values: pl.repeat(value=False, n=len(values), eager=True))
     assert check(table(["91.44.26.11"]), SCHEMA)[1] == 0
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(cases("passed")[:20] + cases("caught")[:20]), min_size=1, max_size=8), max_size=5)
+)
+def test_what_is_remembered_changes_nothing(several: list[list[str]]) -> None:
+    """Table after table a gate that remembers values says what one says that does not."""
+    gate = Gate(SCHEMA)
+    for files in several:
+        for encoded in (False, True):
+            given_table = table(files, encoded=encoded)
+            clean, rows = gate(given_table)
+            wanted, redacted = check(given_table, SCHEMA)
+            assert (clean.to_pylist(), rows) == (wanted.to_pylist(), redacted)
+
+
+def test_only_so_many_values_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound older values are forgotten and looked at again: a gate's memory does not grow with the log."""
+    monkeypatch.setattr("loganon.gate._REMEMBERED_BYTES", 200)
+    gate, remembered = Gate(SCHEMA), []
+    for start in range(0, 100, 5):
+        assert gate(table([f"/page-{number}" for number in range(start, start + 5)]))[1] == 0
+        assert gate(table(["/from/9.9.9.9"]))[1] == 1
+        remembered.append(sum(values.nbytes for values in gate._clean.values()))
+    assert max(remembered) <= 2 * 200

@@ -169,6 +169,8 @@ def test_begin_alike() -> None:
         ("access.log-20261121-1795221000.xz", "access.log"),
         ("access-20261121.log", "access.log"),
         ("access.2026-11-21.log.bz2", "access.log"),
+        ("access.1.log", "access.log"),
+        ("access.12.log.gz", "access.log"),
         ("access_log.1795221000", "access_log"),
         ("u_ex261121.log", "u_ex.log"),
         ("site2.log", "site2.log"),

@@ -10,6 +10,7 @@ import loganon
 from loganon.errors import ConfigurationError
 from loganon.ingest import Ingest
 from loganon.store import ConflictError, LocalStore
+from support.runs import cells, ingest, lines
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -111,3 +112,16 @@ def test_a_key_too_short_is_refused(tmp_path: Path, key: bytes) -> None:
     (tmp_path / "access.log").write_text(line(1), "utf-8")
     with pytest.raises(ConfigurationError, match="shorter than 16 bytes"):
         loganon.run([tmp_path / "access.log"], store=tmp_path / "store", key=key, now=NOW)
+
+
+def test_fifty_logs_of_one_day_commit_together(tmp_path: Path) -> None:
+    """Each cell is written once for all of them, not once for each log."""
+    begin = NOW.replace(hour=0) - timedelta(days=1)
+    logs = []
+    for n in range(50):
+        log = tmp_path / f"site-{n}.log"
+        log.write_bytes(b"".join(lines(24, start=begin + timedelta(minutes=n), minutes=60, tag=f"s{n}")))
+        logs.append(log)
+    summary = ingest(tmp_path / "store", logs)
+    assert (summary.counted, summary.cells_written) == (50 * 24, 24)
+    assert len(cells(tmp_path / "store")) == 24

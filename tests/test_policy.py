@@ -146,7 +146,7 @@ def test_the_least_policy() -> None:
         ('"plain"', '"Plain Policy"', ("name", "lower-case")),
         ('"plain"', '"../x"', ("name",)),
         ("domain ", "domains ", ("fields.domains", '"domain"')),
-        ("file ", "referrer ", ("fields.referrer", '"file"')),
+        ("file ", "referer ", ("fields.referer", '"referrer"')),
         ('"provider"', '"providers"', ("fields.domain.as", '"provider"')),
         ('"path"', '"url"', ("fields.file.as", '"path"')),
         ('as = "path"', 'how = "path"', ("fields.file",)),

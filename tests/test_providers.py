@@ -102,7 +102,7 @@ def test_layouts(tmp_path: Path, kind: str, record: dict[str, Any], serves: str,
 @pytest.mark.parametrize(
     "record",
     [
-        {"country": "DE"},
+        {"continent": "EU"},
         {"connection_type": "Cable/DSL"},
         {"asn": "none"},
         {"autonomous_system_number": 0},

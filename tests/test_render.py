@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from functools import cache
@@ -9,7 +10,7 @@ from functools import cache
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loganon.chunks import Chunk, Window
@@ -19,6 +20,7 @@ from loganon.lookups import open_lookups
 from loganon.lookups.agents import Agents, load_families
 from loganon.parse import make_parser
 from loganon.parse.clock import parse_times
+from loganon.parse.layouts import leaves_of
 from loganon.pipeline import Pipeline, build
 from loganon.policy import Policy, parse_policy
 from loganon.render import make_writer
@@ -36,13 +38,14 @@ LEAST = re.sub(r"(?m)^(domain|file|browser|success|bytes).*\n", "", PLAIN)
 def pipeline(name: str, policy: Policy | None = None) -> Pipeline:
     """The pipeline whose rows a writer of the format takes."""
     lookups = open_lookups([SAMPLES / "providers.mmdb"])
-    return build(policy or plain_policy(), FORMATS[name], lookups, coded=True, timezone=UTC)
+    return build(policy or plain_policy(), FORMATS[name], lookups, coded=True, timezone=UTC, layouts=True)
 
 
 def again(name: str, data: bytes, policy: Policy | None = None) -> bytes:
     """The lines of `data`, written again."""
     steps = pipeline(name, policy)
-    return make_writer(FORMATS[name], steps.kept)(steps(Chunk(data, 0, len(data)), ALL).table)
+    result = steps(Chunk(data, 0, len(data)), ALL)
+    return make_writer(FORMATS[name], steps.kept)(result.table, result.layouts)
 
 
 def rows(name: str, data: bytes, policy: Policy | None = None) -> list[dict[str, object]]:
@@ -69,7 +72,7 @@ def good_lines(fmt: Format) -> bytes:
     return b"".join(example.line.encode() + b"\n" for example in fmt.examples if example.reject is None)
 
 
-@pytest.mark.parametrize("name", [name for name, fmt in FORMATS.items() if fmt.dialect == "template"])
+@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("text", [PLAIN, LEAST], ids=["all fields", "the time only"])
 def test_format_is_kept(name: str, text: str) -> None:
     """What is written of a format's examples is of that format and says the same; twice it no longer changes."""
@@ -147,6 +150,133 @@ def test_agents() -> None:
         assert ask(name) == (name, "")
         assert ask(f"{name}/120") == (name, "120")
     assert [ask(agent)[0] for agent in ("-", "other", "other-bot")] == ["unknown", "other", "other-bot"]
+
+
+# --- JSON lines and columns -----------------------------------------------------------------------------------------
+
+WORDS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        ["203.0.113.7", "a@ex.example", '"', "\\", "\x00", "\u2028", "{", "-", "#x", "a b\tc", "\ud800", "+", "%"]
+    ),
+)
+VALUES = st.one_of(WORDS, st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.none(), st.booleans())
+
+
+def keyed(fmt: Format) -> list[dict[str, object]]:
+    """The examples of a JSON format as objects."""
+    return [json.loads(e.line) for e in fmt.examples if e.reject is None and "\\x" not in e.line]
+
+
+FEWER = settings(max_examples=max(settings.default.max_examples // 4, 1))  # for each of many formats
+JSON_FORMATS = [name for name, fmt in FORMATS.items() if fmt.dialect == "jsonlines"]
+
+
+@pytest.mark.parametrize("name", JSON_FORMATS)
+@FEWER
+@given(st.data())
+def test_no_object_breaks_out(name: str, data: st.DataObject) -> None:
+    """Whatever stands under whichever keys: what is written is one object a line, of the same format, with the same
+    permitted values and keys that the format knows, each of the kind that the line had there (or a text).
+    """
+    record = dict(data.draw(st.sampled_from(keyed(FORMATS[name]))))
+    for key in data.draw(st.lists(st.sampled_from([*record, "203.0.113.7", "x"]), max_size=3)):
+        record[key] = data.draw(
+            st.one_of(VALUES, st.lists(VALUES, max_size=2), st.dictionaries(WORDS, VALUES, max_size=2))
+        )
+    line = json.dumps(record).encode() + b"\n"
+    if refused(name, line):
+        return
+    once = again(name, line)
+    assert once.count(b"\n") == 1
+    written = json.loads(once)
+    assert [settled(row) for row in rows(name, line)] == rows(name, once)
+    before = kinds(record)
+    assert all(kind in (before[path], "str") for path, kind in kinds(written).items())
+    allowed = {step for leaf in leaves_of(FORMATS[name].columns) for step in leaf.steps}
+    assert {step for path in kinds(written) for step in path} <= allowed
+
+
+def kinds(value: object, path: tuple[object, ...] = ()) -> dict[tuple[object, ...], str]:
+    """The kind of each value by its path: a text, a number, null."""
+    if isinstance(value, dict):
+        return {k: v for key, inner in value.items() for k, v in kinds(inner, (*path, key)).items()}
+    if isinstance(value, list):
+        return {k: v for at, inner in enumerate(value) for k, v in kinds(inner, (*path, at)).items()}
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {path: "number" if number else "null" if value is None else type(value).__name__}
+
+
+@pytest.mark.parametrize("name", [name for name, fmt in FORMATS.items() if fmt.dialect == "delimited"])
+@FEWER
+@given(st.data())
+def test_no_value_breaks_out(name: str, data: st.DataObject) -> None:
+    """Whatever values stand in the columns: what is written has a value for each column of its header, of the same
+    format, with the same permitted values.
+    """
+    fmt = FORMATS[name]
+    assert fmt.columns is not None
+    example = data.draw(st.sampled_from([e.line for e in fmt.examples if e.reject is None]))
+    *head, last = example.split("\n")
+    border = "," if fmt.columns.delimiter == "comma" else "\t" if "\t" in last else " "
+    values = last.split(border)
+    for at in data.draw(st.lists(st.integers(0, len(values) - 1), max_size=2)):
+        values[at] = data.draw(WORDS.filter(lambda word: "\n" not in word))
+    line = "\n".join([*head, border.join(values)]).encode("utf-8", "surrogatepass") + b"\n"
+    if refused(name, line):
+        return
+    once = again(name, line)
+    assert rows(name, once) == [settled(row) for row in rows(name, line)]
+    assert again(name, once) == again(name, again(name, once))
+
+
+def test_numbers_stay_numbers() -> None:
+    """A time that is a number is written as one in its unit, a text as a text in its form, one that is no time, too."""
+    line = b'{"msec":1791635156.123,"time_local":"x","timestamp":-5,"time":"10/Oct/2026:14:25:56 +0200",'
+    line += b'"@timestamp":"1791635156123","remote_addr":"203.0.113.7","request_uri":"/a","status":404,"bytes":"7"}\n'
+    record = json.loads(again("nginx_json", line.replace(b'"time_local":"x",', b"")))
+    assert record == {
+        "msec": 1791633600,
+        "@timestamp": "1791633600000",
+        "timestamp": 1791633600,
+        "time": "10/Oct/2026:12:00:00 +0000",
+        "remote_addr": "unknown",
+        "request_uri": "/a",
+        "status": 400,
+        "bytes": "7",
+    }
+    assert json.loads(again("nginx_json", line.replace(b'"x"', b'"2026-10-10T12:25:56Z"')))["timestamp"] == 1791633600
+
+
+def test_no_value_ends_early() -> None:
+    """A quote, a backslash or a blank in a value stays within it, as the format writes such."""
+    text = 'a"b\\cé'
+    line = (
+        json.dumps({"time": "2026-10-10T14:25:56Z", "RequestPath": f"/{text}", "DownstreamStatus": 200}).encode()
+        + b"\n"
+    )
+    assert json.loads(again("traefik_json", line))["RequestPath"] == f"/{text}"
+    data = b'#Fields: date time cs-uri-stem c-ip\n2026-10-10 11:55:13 "/a b" 203.0.113.7\n'
+    assert again("w3c", data).splitlines()[-1] == b"2026-10-10 11:00:00 /a%20b unknown"
+
+
+def test_a_date_in_the_header_only() -> None:
+    """Lines that have the time of day only stand under the date of their own time, and no other."""
+    data = b"#Date: 2026-10-10 16:44:49\n#Fields: time c-ip cs-uri-stem\n16:44:50 203.0.113.7 /a\n"
+    data += b"#Date: 2026-10-11\n00:10:00 - /b\n"
+    assert again("w3c", data) == (
+        b"#Version: 1.0\n#Date: 2026-10-10\n#Fields: time c-ip cs-uri-stem\n16:00:00 unknown /a\n"
+        b"#Version: 1.0\n#Date: 2026-10-11\n#Fields: time c-ip cs-uri-stem\n00:00:00 unknown /b\n"
+    )
+
+
+def test_order_of_lines() -> None:
+    """Lines laid out in different ways come out in the order in which they came in."""
+    text = '{{"time":"2026-10-10T14:25:56Z","RequestPath":"/{0}","DownstreamStatus":200{1}}}\n'
+    lines = [text.format(n, ',"ClientHost":"203.0.113.7"' if n % 3 else "") for n in range(50)]
+    out = again("traefik_json", "".join(lines).encode()).splitlines()
+    assert [json.loads(line)["RequestPath"] for line in out] == [f"/{n}" for n in range(50)]
+    assert ["ClientHost" in json.loads(line) for line in out] == [n % 3 > 0 for n in range(50)]
 
 
 def test_columns_of_any_encoding() -> None:

@@ -218,7 +218,7 @@ def test_deletion_although_ingestion_broke(store: Path, tmp_path: Path, monkeypa
     class BrokenError(Exception):
         pass
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         assert LocalStore.open(store).cutoff() == YOUNGER
         assert days(store) == [str(YOUNGER)]
         raise BrokenError

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,9 +19,9 @@ import pytest
 from loganon.chunks import Chunk
 from loganon.formats.given import resolve
 from loganon.parse import make_parser
+from support.servers import ask, free_port, program, running
 
 VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
-SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
 COMBINED = r"apache:%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""
 NGINX = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
@@ -70,52 +67,6 @@ def sent(case: Case) -> bytes:
         + case.agent
         + b"\r\nConnection: close\r\n\r\n"
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def program(name: str) -> str:
-    found = shutil.which(name, path=os.environ.get("PATH", "") + os.pathsep + SBIN)
-    if found is None:
-        assert not os.environ.get("LOGANON_SERVERS"), f"{name} is not installed, and LOGANON_SERVERS says that it is"
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-@contextmanager
-def running(command: list[str], port: int, output: Path) -> Iterator[None]:
-    """The server while it listens; it is stopped so that its log is whole."""
-    with output.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            assert process.poll() is None, output.read_text("utf-8", "replace")
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        else:
-            pytest.fail(f"{command[0]} does not listen")
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def ask(port: int, request: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
-        connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
-        try:
-            while connection.recv(65536):
-                pass
-        except ConnectionResetError:
-            return
 
 
 def nginx(folder: Path, port: int, log: Path, escape: str, template: str) -> list[str]:

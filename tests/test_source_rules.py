@@ -143,6 +143,8 @@ GUARDED = {
     ("addresses", "_ipv6"): "an address",
     ("addresses", "_ipv4"): "numbers within 32 and 128 bits",
     ("parse", "_offset"): "two digits each, as matched",
+    ("parse", "read_json_layout"): "a number that the layout's own writer wrote",
+    ("render", "_lines"): "a number that the skeleton's own writer wrote",
     ("shapes", "decode"): "two characters of _HEX",
     ("shapes", "is_octet"): "what _OCTET matched: at most five digits",
     ("shapes", "_checksum_holds"): "what _IBAN matched, letter by letter",

@@ -61,6 +61,7 @@ def test_a_cell_is_a_plain_parquet_file(tmp_path: Path) -> None:
     assert [row["file"] for row in file.read().to_pylist()] == ["/a", "/b"]
     notes = {k.decode(): v.decode() for k, v in file.metadata.metadata.items() if k != b"ARROW:schema"}
     assert json.loads(notes.pop("loganon.lines")) == {"a-source": 3, "b-source": 1}
+    assert json.loads(notes.pop("loganon.records"))["records"].keys() == {"a-source", "b-source"}
     assert notes == {
         "loganon.store": store.uuid,
         "loganon.schema": "1",
@@ -176,34 +177,6 @@ def test_writers_keep_their_own_cells(tmp_path: Path) -> None:
     assert requests_of(store.path) == {(at(TODAY), "/a"): 2}
     with store.locked() as held, pytest.raises(ConfigurationError, match="--writer"):
         held.commit(Batch(table([]), ()), SPEC, now=NOW, writer="Web/1", footer={})
-
-
-@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "other store", "wrong sum"])
-def test_a_damaged_cell_is_never_rewritten(tmp_path: Path, damage: str) -> None:
-    """A cell that cannot be read, or is another store's, stops the commit (74); it stays as it is, the rest too."""
-    store = make_store(tmp_path / "s")
-    feed(store, "a-source", [(at(TODAY), f"/{n}") for n in range(50)])
-    feed(store, "a-source", [(at(TODAY, 2), "/a")])
-    path = store.path / CellName(TODAY, 0).path
-    data = bytearray(path.read_bytes())
-    rows = pq.ParquetFile(path).read()
-    footer = Footer(store.uuid, "imos", "ab", {"a-source": 50}, sealed=False, rows=50)
-    match damage:
-        case "cut":
-            data = data[:-40]
-        case "flip":
-            data[len(data) // 8] ^= 1
-        case "empty":
-            data = bytearray()
-        case "other store":
-            data = bytearray(encode_cell(rows, replace(footer, store="another")))
-        case "wrong sum":
-            data = bytearray(encode_cell(rows, replace(footer, lines={"a-source": 49})))
-    path.write_bytes(data)
-    with pytest.raises(InputOutputError, match=path.name):
-        feed(store, "a-source", [(at(TODAY), "/a")])
-    assert path.read_bytes() == data
-    assert feed(store, "a-source", [(at(TODAY, 1), "/a")]) == 1
 
 
 def test_an_unfinished_commit_that_lost_a_file_stops_the_run(tmp_path: Path) -> None:

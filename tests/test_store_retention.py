@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from loganon.aggregate import merge
-from loganon.errors import InputOutputError
 from loganon.periods import parse_period
 from loganon.store import Batch, Deleted, Held, LocalStore, plan_retention
 from loganon.store.layout import CellName
@@ -45,8 +44,12 @@ def values(store: LocalStore, column: str) -> Counter[object]:
     return found
 
 
-def test_a_value_is_rare_over_its_whole_day(tmp_path: Path) -> None:
-    """Rarity is judged over all hours and writers of the day, each field by itself; what is not named never folds."""
+@pytest.mark.parametrize("kept", [1000, 3, 0])
+def test_a_value_is_rare_over_its_whole_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
+    """Rarity is judged over all hours and writers of the day, each field by itself; what is not named never folds;
+    however many of its rows fit into memory at once.
+    """
+    monkeypatch.setattr("loganon.store.sealing._KEPT_ROWS", kept)
     store = make_store(tmp_path / "s")
     with store.locked() as held:
         write(
@@ -90,18 +93,6 @@ def test_a_day_without_cells_is_not_sealed(tmp_path: Path) -> None:
         write(held, "a-source", [(0, "/rare", "Opera")])
         assert values(store, "file") == {"/rare": 1}
         assert held.seal(SPEC, now=NOW) == (DAY,)
-
-
-def test_a_damaged_cell_keeps_only_its_own_day_from_being_sealed(tmp_path: Path) -> None:
-    """The other days are sealed, then the error names the cell (74)."""
-    store = make_store(tmp_path / "s")
-    feed(store, "a-source", [(at(back(5)), "/a"), (at(back(4)), "/a")])
-    cell = store.path / CellName(back(5), 0).path
-    cell.write_bytes(b"PAR1")
-    with store.locked() as held, pytest.raises(InputOutputError, match=f"date={back(5)}"):
-        held.seal(SPEC, now=NOW)
-    assert [found.sealed for found in store.partitions()] == [False, True]
-    assert cell.read_bytes() == b"PAR1"
 
 
 def test_partitions_before_the_cutoff_go(tmp_path: Path) -> None:
@@ -227,8 +218,24 @@ def test_a_full_disk_keeps_no_partition(tmp_path: Path) -> None:
     assert requests_of(store.path) == {}
 
 
+def test_a_deletion_is_recorded_as_soon_as_there_is_room(tmp_path: Path) -> None:
+    """What could not be recorded before the partition went is recorded after it, and nothing is reported."""
+    store = make_store(tmp_path / "s")
+    feed(store, "a-source", [(at(back(6)), "/a")])
+    with store.locked() as held:
+        held.raise_cutoff(back(3))
+
+    def full(_step: int, operation: str, path: Path) -> None:
+        if operation in ("append", "create", "write") and (store.path / "access" / f"date={back(6)}").exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with LocalStore.open(store.path, files=Counted(full)).locked() as held:
+        assert held.retain(plan_retention(held.partitions(), held.cutoff), NOW) == Deleted((back(6),), ())
+    assert [(e["state"], e["rows"]) for e in store.deletions()] == [("begun", 1), ("done", 1)]
+
+
 def test_a_torn_deletion_record_is_taken_up(tmp_path: Path) -> None:
-    """A line that a crash cut short neither counts nor damages the next."""
+    """A line that a crash cut short neither counts nor damages the next; what has begun and is gone is finished."""
     store = make_store(tmp_path / "s")
     feed(store, "a-source", [(at(back(6)), "/a"), (at(back(5)), "/a")])
     retain(store, back(5))
@@ -239,6 +246,7 @@ def test_a_torn_deletion_record_is_taken_up(tmp_path: Path) -> None:
         (back(6).isoformat(), "begun"),
         (back(5).isoformat(), "begun"),
         (back(5).isoformat(), "done"),
+        (back(6).isoformat(), "done"),
     ]
 
 
@@ -250,12 +258,12 @@ def test_a_record_goes_one_age_after_its_lines(tmp_path: Path) -> None:
     feed(store, "b-source", [(at(back(9)), "/a")], now=at(back(7)))
     feed(store, "rejected", [], rejected=3, now=at(back(8)))
     with store.locked() as held:
-        assert held.expire_records(age) == ()
+        assert held.expire_records(age, NOW) == ()
         held.raise_cutoff(back(2))
-        assert held.expire_records(age) == ()
+        assert held.expire_records(age, NOW) == ()
         held.raise_cutoff(back(1))
-        assert held.expire_records(parse_period("unlimited")) == ()
-        assert held.expire_records(age) == ("a-source", "rejected")
+        assert held.expire_records(parse_period("unlimited"), NOW) == ()
+        assert held.expire_records(age, NOW) == ("a-source", "rejected")
         assert list(held.records()) == ["b-source"]
         commit(held, "a-source", [(at(TODAY), "/a")])
         assert all(balance.holds for balance in held.balances().values())

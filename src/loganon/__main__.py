@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loganon.cli import main
+from loganon.cli.start import main
 
 if __name__ == "__main__":
     main()

@@ -30,7 +30,8 @@ from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import REASONS, build
 from loganon.policy import DEFAULT, Policy, load_policy, named_policy
 from loganon.reading import Input, Reading
-from loganon.store import LocalStore
+from loganon.sources.objects import expand_objects
+from loganon.store import DamagedCellError, open_standing, parse_place
 from loganon.summary import Summary
 
 _CHUNK = 8 << 20
@@ -65,14 +66,18 @@ def run(
     exclude: Sequence[Mapping[str, str]] = (),
     now: datetime | None = None,
     key: bytes | str | Path | None = None,
+    storage_options: Mapping[str, str] | None = None,
+    accept_versioned: bool = False,
 ) -> Summary:
     """Count logs into a store, seal and apply retention, as `loganon run` does; `summary.as_dict()` is its JSON.
 
     `policy`: a Policy, a bundled name or a path; None: the store's own, `imos` for a new one. `key`: the secret as
     bytes, or the path of the key file (default: `~/.local/state/loganon/key`; made if there is none). `exclude`: lines
     to leave out, each table naming one or more of `path` (a glob), `client` (a network), `browser` (a family or "bots")
-    and `method`; all that it names must agree. `now`: UTC without offset. Raises ConfigurationError and BusyError;
-    errors of single logs are in `summary.errors`.
+    and `method`; all that it names must agree. `now`: UTC without offset. `store`: a directory or `s3://bucket/prefix`;
+    `storage_options`: settings of the S3 client as polars names them (`aws_endpoint_url`, `aws_region`, ...), which go
+    before the AWS variables; `accept_versioned`: also a bucket that keeps what is deleted. Raises ConfigurationError
+    and BusyError; errors of single logs are in `summary.errors`.
     """
     reading = Reading(
         lookups=open_lookups(provider_db, trusted_proxies),
@@ -82,9 +87,9 @@ def run(
         exclude=parse_rules(exclude, where="exclude"),
     )
     return job.run(
-        [Input(str(log), reading) for log in logs],
+        [Input(each, reading) for log in logs for each in expand_objects(str(log))],
         policy=policy if isinstance(policy, Policy) else named_policy(policy),
-        store=Path(store),
+        store=parse_place(store, options=_options(storage_options), accept_versioned=accept_versioned),
         key=make_key(key) if isinstance(key, bytes) else Path(key) if key else _default_key(),
         clock=job.Clock(_utc(now) if now else datetime.now(UTC)),
     )
@@ -132,21 +137,30 @@ def anonymize(
     return Result(table.drop_columns([REQUESTS]), {reason: rejected[reason] for reason in REASONS}, redacted)
 
 
-def scan(store: str | Path, *, sealed: bool = False) -> pl.LazyFrame:
+def scan(store: str | Path, *, sealed: bool = False, storage_options: Mapping[str, str] | None = None) -> pl.LazyFrame:
     """The stored table as a polars LazyFrame: the policy's columns in order and `date`; typed also where it is empty.
 
-    `sealed`: only days whose rare values are folded. Raises ConfigurationError where there is no store.
+    `sealed`: only days whose rare values are folded. `storage_options`: as of `run`. Raises
+    ConfigurationError where there is no store, DamagedCellError where a cell of it cannot be read.
     """
-    standing = LocalStore.open(Path(store))
+    standing = open_standing(parse_place(store, options=_options(storage_options)))
     schema = job.frozen_policy(standing).spec.schema
     empty = pl.from_arrow(schema.empty_table())
     assert isinstance(empty, pl.DataFrame)  # noqa: S101 - from_arrow's type is wider than a table's answer
-    days = (part for part in standing.partitions() if part.sealed or not sealed)
-    paths = [standing.path / cell.name.path for part in days for cell in part.cells]
+    days = [part for part in standing.partitions() if part.sealed or not sealed]
+    for name in (name for part in days for name in part.damaged):
+        raise DamagedCellError(Path(f"{standing.path}/{name.path}"))
+    paths = [f"{standing.path}/{cell.name.path}" for part in days for cell in part.cells]
     columns = {**empty.schema, "date": pl.Date()}
     if not paths:
         return pl.LazyFrame(schema=columns)
-    return pl.scan_parquet(paths, hive_partitioning=True, hive_schema={"date": pl.Date()}).select(list(columns))
+    frame = pl.scan_parquet(
+        paths,
+        hive_partitioning=True,
+        hive_schema={"date": pl.Date()},
+        storage_options=_of_polars(storage_options),
+    )
+    return frame.select(list(columns))
 
 
 def _chunks(lines: Lines) -> Iterator[Chunk]:
@@ -200,6 +214,18 @@ def _named(zone: tzinfo | None) -> tzinfo | None:
 
 def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _options(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    return tuple((given or {}).items())
+
+
+def _of_polars(given: Mapping[str, str] | None) -> dict[str, str] | None:
+    """The settings with the one that polars wants for an endpoint without TLS."""
+    if given is None:
+        return None
+    plain = any(value.startswith("http://") for name, value in given.items() if "endpoint" in name)
+    return {**given, **({"aws_allow_http": "true"} if plain else {})}
 
 
 def _default_key() -> Path:

@@ -32,8 +32,9 @@ class Chunk:
 class Window:
     """The times that may be stored: lines before `cutoff` (a UTC date) are expired, after `latest` (UTC) future.
 
-    None on a side: no bound there.
+    None on a side: no bound there. Lines before `floor` (UTC) are expired, too: whether they were counted is not known.
     """
 
     cutoff: date | None
     latest: datetime | None
+    floor: datetime | None = None

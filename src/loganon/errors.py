@@ -36,6 +36,12 @@ class MissingInputError(LoganonError):
     exit_code = 66
 
 
+class InternalError(LoganonError):
+    """An error inside loganon."""
+
+    exit_code = 70
+
+
 class CannotWriteError(LoganonError):
     """The store cannot be written: permissions, a full disk, a read-only file system."""
 

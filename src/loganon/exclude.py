@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from loganon.addresses import Network, parse_address
 from loganon.errors import ConfigurationError
+from loganon.hosts import site_name
 from loganon.lookups.agents import Agents, is_bot
 from loganon.treatments.file import request_paths
 
@@ -82,23 +83,32 @@ def _rule(entry: Mapping[str, object], where: str) -> Rule:
 class Exclude:
     """`exclude(columns, rows)` -> a mask of the lines that the rules leave out, and one of those without consent.
 
-    None stands for no line. `raw`: the raw columns that are looked at.
+    `sites`: where they are named, lines of other hosts are left out, as far as the format shows the host. None stands
+    for no line. `raw`: the raw columns that are looked at.
     """
 
-    def __init__(self, rules: Sequence[Rule] = (), consent: Consent | None = None) -> None:
+    def __init__(self, rules: Sequence[Rule] = (), consent: Consent | None = None, sites: Iterable[str] = ()) -> None:
         self._rules = tuple(rules)
         self._consent = consent or Consent()
         self._agents = Agents()
+        self._sites = frozenset(sites)
         self.raw = frozenset(raw for rule in self._rules for raw in _raw(rule)) | frozenset(
             SIGNALS[name] for name in (*self._consent.require, *self._consent.exclude_when)
         )
+        self.raw |= {"host"} if self._sites else frozenset()
 
     def __call__(self, columns: Columns, rows: int) -> tuple[pa.Array | None, pa.Array | None]:
         """The masks for the rows of a chunk."""
         excluded = None
+        if self._sites and "host" in columns:
+            excluded = _by_value(columns, "host", self._is_foreign, unread=True)
         for rule in self._rules:
             excluded = _either(excluded, self._matches(rule, columns, rows))
         return excluded, self._refuses(columns)
+
+    def _is_foreign(self, hosts: pl.Series) -> pl.Series:
+        """A host that is none of one's own sites; also one that the line leaves out."""
+        return pl.Series([host is None or site_name(host) not in self._sites for host in hosts], dtype=pl.Boolean)
 
     def _matches(self, rule: Rule, columns: Columns, rows: int) -> pa.Array:
         found = pa.repeat(pa.scalar(value=True), rows)
@@ -156,13 +166,13 @@ def _raw(rule: Rule) -> tuple[str, ...]:
     return tuple(name for names, value in named.items() if value is not None for name in names)
 
 
-def _by_value(columns: Columns, raw: str, test: Callable[[pl.Series], pl.Series]) -> pa.Array:
-    """What `test` says of each row's value; False for all where the format does not have it."""
+def _by_value(columns: Columns, raw: str, test: Callable[[pl.Series], pl.Series], *, unread: bool = False) -> pa.Array:
+    """What `test` says of each row's value, `unread` of one that it cannot; False for all where the format has none."""
     if raw not in columns:
         return pa.repeat(pa.scalar(value=False), len(next(iter(columns.values()))))
     column = columns[raw]
     values = pl.Series([_text(value) for value in column.dictionary.to_pylist()], dtype=pl.String)
-    return test(values).fill_null(value=False).to_arrow().take(column.indices)
+    return test(values).fill_null(value=unread).to_arrow().take(column.indices)
 
 
 def _text(value: bytes | None) -> str | None:

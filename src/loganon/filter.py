@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, TypeAlias
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from loganon.chunks import Chunk, Window
 from loganon.errorlog import ErrorLog
 from loganon.errors import LoganonError, UnreadableDataError
-from loganon.formats import Format, load_formats
+from loganon.formats import Format, load_formats, with_fields
 from loganon.lookups import Lookups
 from loganon.parse import ParseState, whole_lines
 from loganon.parse.detect import SAMPLE_LINES, detect, sample_lines
@@ -71,7 +71,7 @@ class Access:
     """The step of an access log: each line's permitted values, written in its format again. `state` as a parser's."""
 
     def __init__(self, policy: Policy, fmt: Format, lookups: Lookups, timezone: tzinfo | None) -> None:
-        self._pipeline = build(policy, fmt, lookups, coded=True, timezone=timezone)
+        self._pipeline = build(policy, fmt, lookups, coded=True, timezone=timezone, layouts=True)
         self._write = make_writer(fmt, self._pipeline.kept)
         self._state: ParseState = ()
 
@@ -79,7 +79,7 @@ class Access:
         """The chunk's lines."""
         result = self._pipeline(chunk, Window(None, None), self._state)
         self._state = result.state
-        text = self._write(result.table)
+        text = self._write(result.table, result.layouts)
         return Written(text, result.lines, result.counted, result.rejected, result.redacted)
 
 
@@ -92,15 +92,19 @@ def filter_access(
     lookups: Lookups,
     fmt: Format | None,
     timezone: tzinfo | None = None,
+    fields: Sequence[str] = (),
 ) -> FilterSummary:
     """Write the lines of an access log again with the policy's values only; `fmt` None: find out by the first lines.
+
+    `fields`: the columns of a delimited log without a header.
 
     Lines are held back only until their format is known: at most 1,000, or 4 MiB.
     """
     summary = FilterSummary(log, policy.name)
+    formats = [with_fields(each, fields) for each in ([fmt] if fmt else load_formats().values())]
 
     def begin(held: Chunk) -> Step | None:
-        found = fmt or _found(log, held)
+        found = formats[0] if fmt else _found(log, held, formats)
         summary.format = found.name if found else None
         summary.warnings += zone_note(log, found, timezone) if found else []
         return Access(policy, found, lookups, timezone) if found else None
@@ -150,10 +154,10 @@ def _filtered(
     return summary
 
 
-def _found(log: str, held: Chunk) -> Format | None:
+def _found(log: str, held: Chunk, formats: Sequence[Format]) -> Format | None:
     """The format of a log that begins so; None: more of it must be seen. UnreadableDataError (65) if no use."""
     sample = sample_lines(held.data, complete=True)
-    found = detect(sample, load_formats().values())
+    found = detect(sample, formats)
     if found.error_log:
         raise error_log(log, found.error_log, f"Use --error-log {found.error_log.lower()}")
     if found.format is None and (len(sample) >= SAMPLE_LINES or len(held.data) >= _HELD_BYTES):

@@ -17,6 +17,7 @@ from loganon.errors import LoganonError
 from loganon.shapes import personal
 
 REDACTED = "{redacted}"
+_REMEMBERED_BYTES = 4 << 20
 
 
 class GateError(LoganonError):
@@ -28,23 +29,42 @@ def check(
     schema: pa.Schema,
     *,
     networks: Mapping[str, tuple[int, int]] | None = None,
+    clean: dict[str, pa.Array] | None = None,
 ) -> tuple[pa.Table, int]:
     """The table with each address- or e-mail-shaped value as `{redacted}`, and the number of rows in which one stood.
 
     A column is of its schema's type, or a dictionary of it, and stays as it is encoded. `networks`: columns in which a
-    network of exactly the given lengths of prefix (IPv4, IPv6), with no bit set behind it, may stand. Raises GateError,
-    without any value, where the table is not of the schema.
+    network of exactly the given lengths of prefix (IPv4, IPv6), with no bit set behind it, may stand. `clean`: values
+    in which nothing was found before, by column; those of the table are added. Raises GateError, without any value,
+    where the table is not of the schema.
     """
     _require(table, schema)
     hit = None
     for index, field in enumerate(schema):
         if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
             continue
-        column, hits = _redacted(table.column(index), (networks or {}).get(field.name))
+        column, hits = _redacted(table.column(index), _Question(field.name, networks or {}, clean))
         if hits is not None:
             table = table.set_column(index, field.name, column)
             hit = hits if hit is None else pc.or_(hit, hits)
     return table, 0 if hit is None else pc.sum(hit).as_py()
+
+
+class Gate:
+    """`gate(table)` -> what `check` gives; of each column it remembers values in which nothing was found.
+
+    What `check` says of a value depends on nothing but that value, the column's type and `networks`. At most 4 MiB of
+    values are remembered of a column.
+    """
+
+    def __init__(self, schema: pa.Schema, *, networks: Mapping[str, tuple[int, int]] | None = None) -> None:
+        self._schema = schema
+        self._networks = networks
+        self._clean: dict[str, pa.Array] = {}
+
+    def __call__(self, table: pa.Table) -> tuple[pa.Table, int]:
+        """The table, and the rows in which a value was replaced."""
+        return check(table, self._schema, networks=self._networks, clean=self._clean)
 
 
 def _require(table: pa.Table, schema: pa.Schema) -> None:
@@ -64,21 +84,42 @@ def _null_inside(column: pa.ChunkedArray) -> bool:
     return any(chunk.dictionary.null_count for chunk in column.chunks)
 
 
-def _redacted(
-    column: pa.ChunkedArray, allowed: tuple[int, int] | None
-) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
+class _Question:
+    """`question(values)` -> which of a column's distinct values must not stand."""
+
+    def __init__(self, name: str, networks: Mapping[str, tuple[int, int]], clean: dict[str, pa.Array] | None) -> None:
+        self._name = name
+        self._allowed = networks.get(name)
+        self._clean = clean
+
+    def __call__(self, values: pa.Array) -> pa.Array:
+        if self._clean is None:
+            return _bad(pl.Series(values).cast(pl.String), self._allowed).to_arrow()
+        known = self._clean.get(self._name, pa.array([], values.type))
+        new = pc.invert(pc.is_in(values, value_set=known))
+        if not new.true_count:
+            return new
+        asked = values.filter(new)
+        bad = _bad(pl.Series(asked).cast(pl.String), self._allowed).to_arrow()
+        good = asked.filter(pc.invert(bad))
+        if known.nbytes + good.nbytes > _REMEMBERED_BYTES:
+            known = pa.array([], values.type)
+        if good.nbytes <= _REMEMBERED_BYTES:
+            self._clean[self._name] = pa.concat_arrays([known, good])
+        return pc.replace_with_mask(new, new, bad)
+
+
+def _redacted(column: pa.ChunkedArray, question: _Question) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
     """The column, and which of its rows were replaced (None: none)."""
     chunks, hits, found = [], [], False
     for chunk in column.chunks:
         encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-        values = pl.Series(encoded.dictionary).cast(pl.String)
-        bad = _bad(values, allowed)
-        if not bad.any():
+        mask = question(encoded.dictionary)
+        if not mask.true_count:
             chunks.append(chunk)
             hits.append(pa.repeat(pa.scalar(value=False), len(chunk)))
             continue
         found = True
-        mask = bad.to_arrow()
         clean = pc.if_else(mask, pa.scalar(REDACTED, encoded.dictionary.type), encoded.dictionary)
         replaced = pa.DictionaryArray.from_arrays(encoded.indices, clean)
         chunks.append(replaced if pa.types.is_dictionary(chunk.type) else replaced.cast(chunk.type))

@@ -10,32 +10,27 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import reduce
+from pathlib import Path
 
-import pyarrow.compute as pc
-
-from loganon.aggregate import merge
+from loganon.ahead import Ahead
+from loganon.batching import account, gather, versions
 from loganon.chunks import Window
 from loganon.errors import BusyError, MissingInputError, UnreadableDataError, UnreadableInputError, printable
-from loganon.formats import Format, load_formats, with_fields
 from loganon.keys import Key
 from loganon.openlog import OpenLog
-from loganon.parse import whole_lines
-from loganon.parse.detect import SHARE, detect, sample_lines
 from loganon.pipeline import Pipeline, build
 from loganon.policy import Policy
 from loganon.reading import Input, Reading
+from loganon.recognition import SAMPLE_BYTES, last_of, recognise
 from loganon.refusals import (
     SkippedError,
-    error_log,
     other_format,
     recorded_zone,
     set_aside,
-    unknown_format,
     zone_note,
 )
 from loganon.sources import STDIN, Source, open_source
-from loganon.sources.files import BEGINNING_BYTES
+from loganon.sources.files import BEGINNING_BYTES, Log
 from loganon.sources.identity import (
     ENDS_EARLY,
     GOES_ON_DIFFERENTLY,
@@ -44,65 +39,81 @@ from loganon.sources.identity import (
     marker,
     stream_name,
 )
+from loganon.sources.removal import Counted, left_behind, remove_counted
 from loganon.sources.stdin import Stream
-from loganon.store import Batch, ConflictError, LocalStore, Record, join_notes
-from loganon.summary import LogSummary, Summary
+from loganon.store import Batch, Committed, ConflictError, HeldStore, OutdatedError, Record, Store
+from loganon.summary import COUNTED, LogSummary, Summary
 from loganon.twins import find_twins
 
 FLUSH_ROWS = 500_000
 """Rows that a batch may hold before it is committed: what bounds the memory of a run."""
-
-SAMPLE_BYTES = 1 << 19
-"""Detection looks at the first 1,000 lines, within this many bytes."""
 
 _LEAST = 4096
 _ATTEMPTS = 20
 
 
 class Ingest:
-    """Reads logs into one store under one policy; what it did goes into `summary`.
+    """Reads logs into one store under one policy, in one round or in many.
 
-    `writer`: the name of this writer's cells; `wait`: how long to wait for another process.
+    `writer`: the name of this writer's cells. `progress` is told a log and the bytes of it that are read; where `ended`
+    says so, nothing more is read and what was read is committed. `timer`: seconds, by which commits are measured.
     """
 
     def __init__(
         self,
-        store: LocalStore,
+        store: Store,
         policy: Policy,
         key: Key,
         *,
         writer: str | None,
-        wait: timedelta,
-        window: Window,
-        now: datetime,
-        summary: Summary,
         progress: Callable[[str, int], None] | None = None,
+        ended: Callable[[], bool] = lambda: False,
+        timer: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._store = store
         self._policy = policy
         self._key = key
         self._writer = writer
-        self._wait = wait
-        self._window = window
-        self._now = now
-        self._summary = summary
         self._progress = progress or (lambda _log, _bytes: None)
+        self._ended = ended
+        self._timer = timer
         self._pipelines: dict[tuple[str, str, Reading], Pipeline] = {}
         self._inputs: dict[str, Input] = {}
         self._logs: dict[str, LogSummary] = {}
         self._batch: list[OpenLog] = []
-        self._records: Mapping[str, Record] = store.records()
+        self._ends: dict[str, Counted] = {}
+        self._records: Mapping[str, Record] = {}
 
-    def __call__(self, inputs: Sequence[Input]) -> None:
-        """Each of `inputs`, once; all that is usable is committed."""
-        for each in inputs:
-            self._inputs.setdefault(each.log, each)
-        self._logs.update((path, LogSummary(path)) for path in self._inputs)
+    def forget(self, reading: Reading) -> None:
+        """Nothing is read so any more: its caches go."""
+        self._pipelines = {name: kept for name, kept in self._pipelines.items() if name[2] is not reading}
+
+    @property
+    def logs(self) -> Mapping[str, LogSummary]:
+        """What the last round did with each of its logs, by where it lies."""
+        return self._logs
+
+    def __call__(
+        self, inputs: Sequence[Input], *, window: Window, now: datetime, wait: timedelta, summary: Summary
+    ) -> None:
+        """One round: each of `inputs`, once; all that is usable is committed, and what was done is in `summary`.
+
+        `wait`: how long to wait for another process.
+        """
+        self._window, self._now, self._wait, self._summary = window, now, wait, summary
+        self._batch.clear()
+        self._ends.clear()
+        self._records = self._store.records()
+        self._inputs = {}
+        for each in (*inputs, *_left_behind(inputs)):
+            self._inputs.setdefault(each.place, each)
+        self._logs = {place: LogSummary(each.log) for place, each in self._inputs.items()}
         self._summary.logs += self._logs.values()
-        twins = find_twins({path: each.at or path for path, each in self._inputs.items()})
+        twins = find_twins({place: place for place in self._inputs})
         for path, other in twins.unclear.items():
-            what = f"it agrees with {other} over its first 4,096 bytes and differs later"
-            self._skip(path, "set_aside", set_aside(path, what, "Run again with the one of them that is whole"))
+            what = f"it agrees with {self._logs[other].log} over its first 4,096 bytes and differs later"
+            fix = "Run again with the one of them that is whole"
+            self._skip(path, "set_aside", set_aside(self._logs[path].log, what, fix))
         others = twins.unclear.keys() | twins.within.keys() | twins.equal.keys()
         self._all([path for path in self._logs if path not in others and path != STDIN])
         self._all([path for path in self._logs if path == STDIN])  # alone: a stream cannot be read again
@@ -112,16 +123,19 @@ class Ingest:
             else:
                 self._all([path])
         self._all(list(twins.equal))  # by now it is known
+        self._remove()
 
     def _all(self, paths: Sequence[str]) -> None:
         queue = deque(paths)
         attempts = 0
         while queue:
             try:
-                while queue:
+                while queue and not self._ended():
                     self._one(queue[0])
                     queue.popleft()
                 self._flush()
+                if self._ended():
+                    return
             except ConflictError:  # another process was faster: all since the last commit is read again
                 attempts += 1
                 if attempts == _ATTEMPTS:
@@ -135,25 +149,52 @@ class Ingest:
         """One log into the batch, or into the summary's list of those that are skipped."""
         summary = self._logs[path]
         try:
-            with open_source(path, at=self._inputs[path].at) as source:
+            with open_source(self._inputs[path].log, at=self._inputs[path].at) as source:
                 log = self._begin(self._inputs[path], source, summary)
                 if log is not None:
                     self._read(log, source)
+                    self._note_end(path, source)
         except MissingInputError as error:
-            self._skip(path, "missing", error)
+            self._skip(path, "missing", None if self._inputs[path].found else error)
         except UnreadableInputError as error:  # what was committed of it stands, the rest is for the next run
             self._batch = [log for log in self._batch if log.summary is not summary]
+            summary.fail("unreadable", error)
             self._summary.report(error)
         except SkippedError as error:
-            fine = error.reason == "empty" or (error.reason == "error_log" and len(self._logs) > 1)
+            listed = self._inputs[path].found or len(self._logs) > 1
+            fine = error.reason == "empty" or (error.reason == "error_log" and listed)
             self._skip(path, error.reason, None if fine else error)
 
     def _skip(self, path: str, reason: str, error: UnreadableDataError | MissingInputError | None) -> None:
-        if not self._logs[path].lines:  # else a part of it was committed, and stands
-            self._summary.logs = [log for log in self._summary.logs if log.log != path]
-            self._summary.skipped.append((path, reason))
+        skipped = self._logs[path]
+        skipped.fail(reason, error)
+        if not skipped.lines:  # else a part of it was committed, and stands
+            self._summary.logs = [log for log in self._summary.logs if log is not skipped]
+            self._summary.skipped.append((skipped.log, reason))
         if error is not None:
             self._summary.report(error)
+
+    def _note_end(self, path: str, source: Source) -> None:
+        """Remember a file that was read to its very end."""
+        self._ends.pop(path, None)
+        if isinstance(source, Log) and source.damaged is None and not (source.pending or self._ended()):
+            self._ends[path] = Counted(source.path, source.device, source.inode, source.size)
+
+    def _remove(self) -> None:
+        """What is wholly counted, and whose reading says so, is gone; what stays is told."""
+        for path, end in self._ends.items():
+            summary = self._logs[path]
+            record = self._records.get(summary.source or "")
+            if not self._inputs[path].reading.remove_source or summary.failed or record is None:
+                continue
+            if record.lines.get(COUNTED) or record.lines.get("expired"):
+                reason = remove_counted(end)
+            else:
+                reason = "every line of it was rejected"
+            if reason is None:
+                self._summary.removed.append(summary.log)
+            else:
+                self._summary.warnings.append(f"{summary.log}: it was counted and stays: {reason}.")
 
     def _begin(self, given: Input, source: Source, summary: LogSummary) -> OpenLog | None:
         """The log, told apart from all known ones, behind what was counted; None: it has no whole line yet."""
@@ -169,8 +210,8 @@ class Ingest:
         stream = printable(reading.stream or stream_name(path))
         before = None if path == STDIN else self._known(given, source, start, stream)
         summary.already_counted = sum(before.lines.values()) - summary.lines.total() if before else 0
-        last = before or self._last_of(stream)
-        fmt = _format(given, start, before, last)
+        last = before or last_of(self._records.values(), stream)
+        fmt = recognise(given, start, before, last)
         zone = reading.timezone or recorded_zone(path, last)
         self._summary.warnings += zone_note(path, fmt, zone)
         summary.source, summary.format = before.id if before else secrets.token_hex(16), fmt.name
@@ -178,11 +219,6 @@ class Ingest:
         return OpenLog(
             summary, reading, stream, summary.source, start[:BEGINNING_BYTES], before, fmt, zone, state, done
         )
-
-    def _last_of(self, stream: str) -> Record | None:
-        """The record of the stream that was committed last: what a new log of it is likely to be like."""
-        records = [record for record in self._records.values() if record.stream == stream and record.committed]
-        return max(records, key=lambda record: record.committed or self._now, default=None)
 
     def _identify(self, start: bytes, stream: str, reading: Reading) -> Answer:
         named = reading.stream is not None
@@ -196,7 +232,7 @@ class Ingest:
             tail = source.seek(before.done)
             if tail is None:
                 answer = ENDS_EARLY
-            elif marker(self._key.secret, tail) != before.marker:
+            elif before.done and marker(self._key.secret, tail) != before.marker:
                 answer = GOES_ON_DIFFERENTLY
         if answer.kind == "set_aside":
             raise set_aside(given.log, answer.reason, answer.fix)
@@ -216,41 +252,52 @@ class Ingest:
             )
         pipeline = self._pipelines[name]
         self._batch.append(log)
-        for chunk in source.chunks(final=log.reading.final, whole=whole_lines):
-            log.add(pipeline(chunk, self._window, log.state), end=chunk.end, tail=source.tail)
-            self._progress(log.summary.log, source.position)
-            if self._rows() >= FLUSH_ROWS:
-                log.compact(self._policy.spec)
-                if self._rows() >= FLUSH_ROWS // 2:
-                    self._judge(log, source)
-                    self._flush(keep=log)
-        self._judge(log, source)
+        with Ahead(source, pipeline.parse, log.state, final=log.reading.final) as ahead:
+            for piece in ahead:
+                log.add(pipeline.treat(piece.parsed, self._window), end=piece.end, tail=piece.tail)
+                self._progress(log.summary.log, piece.position)
+                if self._ended():
+                    break
+                if self._rows() >= FLUSH_ROWS:
+                    log.compact(self._policy.spec)
+                    if self._rows() >= FLUSH_ROWS // 2:
+                        self._judge(log, same=ahead.retest())
+                        self._flush(keep=log)
+        self._judge(log, same=source.retest())
+        self._note_rest(log, source)
 
     def _rows(self) -> int:
         return sum(log.rows for log in self._batch)
 
-    def _judge(self, log: OpenLog, source: Source) -> None:
-        """Whether what was read of a log may be committed; SkippedError, and it leaves the batch, where not."""
-        log.summary.pending_bytes = source.pending
+    def _judge(self, log: OpenLog, *, same: bool) -> None:
+        """Whether what was read of a log may be committed; SkippedError, and it leaves the batch, where not.
+
+        `same`: it still is the file that is read.
+        """
         path = log.summary.log
         error = None
-        if not source.retest():
+        if not same:
             error = set_aside(path, "it changed while it was read", "Run again")
-        elif log.before is None and log.lines and not log.fits:
+        elif log.lines and not log.fits and (log.before is None or log.format.name != log.before.format):
             error = other_format(path, log.format)
             if not log.lines.total():  # a header, and no line yet
                 error = SkippedError("empty", "the log has no line", where=path)
         if error is not None:
             self._batch.remove(log)
             raise error
+
+    def _note_rest(self, log: OpenLog, source: Source) -> None:
+        """What of a log was not read: its unfinished line, what is damaged."""
+        log.summary.pending_bytes = source.pending
+        log.summary.position = source.position if source.compression else log.done
         if source.damaged is not None:
-            self._summary.errors.append(
-                UnreadableDataError(
-                    "the log is damaged; the lines before that were counted",
-                    where=f"{path}, decompressed offset {source.damaged}",
-                    fix="Run again with a whole copy: it is gone on from there",
-                )
+            damage = UnreadableDataError(
+                "the log is damaged; the lines before that were counted",
+                where=f"{log.summary.log}, decompressed offset {source.damaged}",
+                fix="Run again with a whole copy: it is gone on from there",
             )
+            log.summary.fail("damaged", damage)
+            self._summary.errors.append(damage)
 
     def _flush(self, keep: OpenLog | None = None) -> None:
         """Commit the cells and records of all logs in the batch at once; `keep` stays in it, to be read on."""
@@ -260,24 +307,35 @@ class Ingest:
         self._batch = [keep] if keep else []
 
     def _commit(self, parts: Sequence[OpenLog]) -> None:
+        begun = self._timer()
         spec = self._policy.spec
-        tables = [table for log in parts for table in log.tables]
-        rows = tables[0] if len(tables) == 1 and parts[0].compacted else merge(tables, spec)
-        sources = tuple(log.part(self._key) for log in parts)
+        rows = gather(parts, spec)
+        alone = len(parts) == 1 or self._store.exclusive
+        sources = (log.part(self._key, None if alone else gather([log], spec)) for log in parts)
         with self._store.locked(self._wait) as held:
+            done = self._put(held, parts, Batch(rows, tuple(sources)))
+            self._records = {**self._records, **done.records}
+        overtaken = [log for log in parts if log.id not in done.records]
+        if overtaken:
+            parts = [log for log in parts if log.id in done.records]
+            rows = gather(parts, spec)
+        account(parts, rows, done, self._summary)
+        self._summary.commit_seconds += self._timer() - begun
+        if overtaken:
+            self._batch = overtaken
+            raise ConflictError("another run has counted this log", where=str(self._store.path), fix="Run again")
+
+    def _put(self, held: HeldStore, parts: Sequence[OpenLog], batch: Batch) -> Committed:
+        """What the commit did; ConflictError where what the store knows of a log has changed since it was read."""
+        for _ in range(_ATTEMPTS):
             self._records = held.records()
             for log in parts:
                 self._recheck(log)
-            done = held.commit(Batch(rows, sources), spec, now=self._now, writer=self._writer, footer=_versions(parts))
-            self._records = {**self._records, **done.records}
-        for log in parts:
-            self._summary.redacted += log.redacted
-            log.committed(done.records[log.id], done.expired.get(log.id, 0))
-        self._summary.cells_written += done.cells_written
-        self._summary.capped += done.capped
-        if "domain" in rows.schema.names:
-            unknown = rows.filter(pc.equal(rows["domain"], "unknown"))
-            self._summary.unknown_domains += pc.sum(unknown["requests"]).as_py() or 0
+            try:
+                return held.commit(batch, self._policy.spec, now=self._now, writer=self._writer, footer=versions(parts))
+            except OutdatedError:  # another log has become known; perhaps it is none of these
+                continue
+        raise BusyError("other processes keep changing the store", where=str(self._store.path), fix="Run it again")
 
     def _recheck(self, log: OpenLog) -> None:
         """ConflictError where the records no longer say of a log what they said when it was read."""
@@ -290,39 +348,22 @@ class Ingest:
 
     def _drop(self) -> list[str]:
         """Forget the batch; the paths that must be read again, from the records as they now stand."""
-        paths = [log.summary.log for log in self._batch]
+        paths = [place for place, summary in self._logs.items() if any(log.summary is summary for log in self._batch)]
         self._batch.clear()
         self._records = self._store.records()
         return paths
+
+
+def _left_behind(inputs: Sequence[Input]) -> list[Input]:
+    """What a removal that was killed left aside: it is known, and goes."""
+    found: dict[str, Input] = {}
+    for reading in {each.reading for each in inputs if each.reading.remove_source}:
+        logs = [Path(each.log) for each in inputs if each.reading is reading and each.log != STDIN]
+        found.update((str(path), Input(str(path), reading, found=True)) for path in left_behind(logs))
+    return list(found.values())
 
 
 def _waits(source: Source, start: bytes, *, final: bool) -> bool:
     """A plain file whose first line is not finished, and may still be."""
     whole = final or isinstance(source, Stream) or source.compression is not None
     return not whole and b"\n" not in start and len(start) < SAMPLE_BYTES
-
-
-def _format(given: Input, start: bytes, before: Record | None, last: Record | None) -> Format:
-    """The format given, or recorded for the log, or for its stream if it fits, or found in its first lines."""
-    reading = given.reading
-    if reading.format is not None:
-        return with_fields(reading.format, reading.fields)
-    formats = {name: with_fields(fmt, reading.fields) for name, fmt in load_formats().items()}
-    recorded = formats.get(last.format) if last else None
-    if recorded is not None and before is not None:
-        return recorded
-    lines = sample_lines(start)
-    if recorded is not None and (found := detect(lines, [recorded])).format and found.share >= SHARE:
-        return recorded
-    found = detect(lines, formats.values())
-    if found.error_log:
-        raise error_log(given.log, found.error_log)
-    if found.format is None:
-        raise unknown_format(given.log, found)
-    return found.format
-
-
-def _versions(parts: Sequence[OpenLog]) -> Mapping[str, str]:
-    """What the footers say of the look-ups that a batch was made with."""
-    lookups = {id(log.reading.lookups): log.reading.lookups for log in parts}
-    return reduce(join_notes, (each.versions for each in lookups.values()))

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from loganon.chunks import Window
+from loganon.dated import Dated, apply_dated, load_dated
 from loganon.errors import BusyError, CannotWriteError, CheckError, ConfigurationError, InputOutputError, LoganonError
 from loganon.ingest import Ingest
 from loganon.keys import Key, create_key, load_key
@@ -18,13 +19,18 @@ from loganon.policy import DEFAULT, Policy, from_canonical, load_policy
 from loganon.reading import Input
 from loganon.store import (
     WAIT,
-    Held,
-    LocalStore,
+    HeldStore,
     Partition,
+    Place,
     Plan,
     PolicyStamp,
     SealError,
+    Store,
+    check_place,
     check_writer,
+    create_store,
+    open_or_none,
+    open_standing,
     plan_retention,
 )
 from loganon.summary import Summary
@@ -55,7 +61,7 @@ def run(
     inputs: Sequence[Input],
     *,
     policy: Policy | str | None,
-    store: Path,
+    store: Place,
     key: Key | Path,
     clock: Clock,
     writer: str | None = None,
@@ -63,82 +69,87 @@ def run(
     strict: bool = False,
     group: str | None = None,
     progress: Callable[[str, int], None] | None = None,
+    raising: bool = True,
 ) -> Summary:
     """Ingest `inputs` into the store, seal, apply retention; the summary says what was done and what failed.
 
     `policy`: a policy or a bundled one's name; None: the store's own, or `imos` for a new store. `writer`: the name of
     this writer's cells; `wait`: how long to wait for another process. Raises ConfigurationError (78) and BusyError
-    (75); every other LoganonError is in the summary's `errors`.
+    (75); every other LoganonError is in the summary's `errors`. Without `raising` those two are so, too, once the store
+    is open.
     """
     check_writer(writer)
     try:
-        standing, policy, secret = _open(store, policy, key, clock.now, group)
+        standing, policy, secret = open_store(store, policy, key, clock.now, group)
     except _REPORTED as error:
         name = policy.name if isinstance(policy, Policy) else policy or DEFAULT
         return Summary(name, str(store), errors=[error], strict=strict)
     summary = Summary(policy.name, str(store), strict=strict)
     try:
-        window = Window(_prune(standing, policy, clock, wait, summary), clock.now + AHEAD)
+        window = Window(prune(standing, policy, clock, wait, summary), clock.now + AHEAD, standing.floor())
     except _REPORTED as error:  # nothing is read by a clock that is not believed
         summary.errors.append(error)
         return summary
     try:
+        standing.check_records()
         ingest = Ingest(
             standing,
             policy,
             secret,
             writer=writer,
-            wait=wait,
-            window=window,
-            now=clock.now,
-            summary=summary,
             progress=progress,
         )
-        ingest(inputs)
+        ingest(inputs, window=window, now=clock.now, wait=wait, summary=summary)
     except LoganonError as error:
         summary.errors.append(error)
     finally:  # what is due goes, whatever became of the logs
-        _finish(standing, policy, clock, wait, summary)
+        finish(standing, policy, clock, wait, summary)
     _advise(summary, inputs)
-    _raise_fatal(summary)
+    if raising:
+        _raise_fatal(summary)
     return summary
 
 
-def retain(store: Path, *, clock: Clock, wait: timedelta, dry_run: bool) -> tuple[Plan, Summary]:
-    """Retention alone: the plan, and what was carried out of it (nothing with `dry_run`)."""
-    standing = LocalStore.open(store)
+def retain(store: Place, *, clock: Clock, wait: timedelta, dry_run: bool, raising: bool = True) -> tuple[Plan, Summary]:
+    """Retention alone: the plan, and what was carried out of it (nothing with `dry_run`); `raising` as in `run`."""
+    standing = open_standing(store)
     policy = frozen_policy(standing)
     summary = Summary(policy.name, str(store))
     try:
-        cutoff = _next_cutoff(standing.cutoff(), standing.last_commit(), policy, clock)
-        plan = _plan(standing.partitions(), cutoff, policy)
+        cutoff = next_cutoff(standing.cutoff(), standing.last_commit(), policy, clock)
+        plan = _plan(standing.partitions(), cutoff, policy, clock.now)
     except _REPORTED as error:
         summary.errors.append(error)
         return Plan(None, ()), summary
-    if not dry_run:
-        _finish(standing, policy, clock, wait, summary)
-        _raise_fatal(summary)
+    if dry_run:
+        _look_elsewhere(standing, policy, clock, summary)
+    else:
+        finish(standing, policy, clock, wait, summary)
+        if raising:
+            _raise_fatal(summary)
     return plan, summary
 
 
-def frozen_policy(store: LocalStore) -> Policy:
+def frozen_policy(store: Store) -> Policy:
     """The policy that the store was made with."""
     return from_canonical(store.policy.text, where=str(store.path))
 
 
-def _open(
-    path: Path, policy: Policy | str | None, key: Key | Path, now: datetime, group: str | None
-) -> tuple[LocalStore, Policy, Key]:
+def open_store(
+    path: Place, policy: Policy | str | None, key: Key | Path, now: datetime, group: str | None
+) -> tuple[Store, Policy, Key]:
     """The store (made, if new), its policy and its key; ConfigurationError where they do not belong together."""
-    store = LocalStore.open_or_none(path)
-    secret = key if isinstance(key, Key) else load_key(key, store=path)
+    store = open_or_none(path)
+    secret = key if isinstance(key, Key) else load_key(key, store=path if isinstance(path, Path) else None)
     if store is None:
         policy = load_policy(policy or DEFAULT) if not isinstance(policy, Policy) else policy
         if secret is None:
             assert isinstance(key, Path)  # noqa: S101 - a Key is its own secret
+            check_place(path, group)  # no key is made for a store that cannot be
             secret = create_key(key)
         stamp = PolicyStamp(policy.name, policy.sha256, policy.canonical)
-        return LocalStore.create(path, stamp, key_check=secret.check, now=now, group=group), policy, secret
+        return create_store(path, stamp, key_check=secret.check, now=now, group=group), policy, secret
+    store.catch_up()
     frozen = frozen_policy(store)
     if isinstance(policy, str):  # the store's own name stands for its own policy, whatever that name means by now
         policy = frozen if policy == frozen.name else load_policy(policy)
@@ -152,13 +163,13 @@ def _open(
         raise ConfigurationError(
             "the key of this store is missing, and without it every log would look new",
             where=str(key),
-            fix="Restore it from your backup, or name it with --key-file",
+            fix="Restore it from your backup or name it with --key-file; if it is lost, see `loganon key reset --help`",
         )
     store.check_key(secret.check)
     return store, frozen, secret
 
 
-def _next_cutoff(cutoff: date | None, last_commit: datetime | None, policy: Policy, clock: Clock) -> date:
+def next_cutoff(cutoff: date | None, last_commit: datetime | None, policy: Policy, clock: Clock) -> date:
     """The cutoff that holds from now on; CheckError where the clock is not to be believed. Pure."""
     if last_commit is not None and clock.now < last_commit - AHEAD and not clock.accept_clock:
         raise CheckError(
@@ -178,27 +189,62 @@ def _next_cutoff(cutoff: date | None, last_commit: datetime | None, policy: Poli
     return due
 
 
-def _prune(store: LocalStore, policy: Policy, clock: Clock, wait: timedelta, summary: Summary) -> date:
+def prune(store: Store, policy: Policy, clock: Clock, wait: timedelta, summary: Summary) -> date:
     """Raise the cutoff, delete what is before it; the cutoff."""
     with store.locked(wait) as held:
-        cutoff = _next_cutoff(held.cutoff, held.last_commit, policy, clock)
-        held.raise_cutoff(cutoff)
+        cutoff = next_cutoff(held.cutoff, held.last_commit, policy, clock)
+        held.raise_cutoff(cutoff, clock.now)
         _delete(held, cutoff, policy, clock.now, summary)
-        held.expire_records(policy.keep_for)
+        held.expire_records(policy.keep_for, clock.now)
+    _collect(store, summary)
     return cutoff
 
 
-def _finish(store: LocalStore, policy: Policy, clock: Clock, wait: timedelta, summary: Summary) -> None:
+def finish(store: Store, policy: Policy, clock: Clock, wait: timedelta, summary: Summary) -> None:
     """Seal the days that are due and delete what is before the cutoff; failures go into the summary."""
     try:
-        cutoff = _prune(store, policy, clock, wait, summary)
+        cutoff = prune(store, policy, clock, wait, summary)
         with store.locked(wait) as held:
-            summary.sealed += held.seal(policy.spec, now=clock.now)
+            summary.sealed += held.seal(policy.spec, now=clock.now, held=policy.held(clock.now.astimezone(UTC).date()))
             _delete(held, cutoff, policy, clock.now, summary)
+        store.check_records()
     except LoganonError as error:
         if isinstance(error, SealError):
             summary.sealed += error.sealed
         summary.report(error)
+    _collect(store, summary)
+    _expire_elsewhere(store, policy, clock, summary)
+
+
+def _look_elsewhere(store: Store, policy: Policy, clock: Clock, summary: Summary) -> Dated:
+    """The files outside the store that are past their age, as the summary now has them."""
+    today = (clock.now + clock.lead).astimezone(UTC).date()
+    found = load_dated(policy, today=today, store=store.path if isinstance(store.path, Path) else None)
+    summary.elsewhere = list(found.files)
+    for blind in found.blind:
+        summary.warnings.append(f"{blind.path}: not judged by also_expire: {blind.reason}.")
+    return found
+
+
+def _expire_elsewhere(store: Store, policy: Policy, clock: Clock, summary: Summary) -> None:
+    """What the policy says to delete of them is gone; failures go into the summary."""
+    if not policy.also_expire:
+        return
+    found = _look_elsewhere(store, policy, clock, summary)
+    gone, left = apply_dated(policy, found, store=store.path if isinstance(store.path, Path) else None)
+    summary.expired += gone
+    for blind in left:
+        what = f"a file past its age could not be deleted ({blind.reason})"
+        summary.report(CheckError(what, where=blind.path, fix="Make it deletable; every run tries again"))
+
+
+def _collect(store: Store, summary: Summary) -> None:
+    """What the holders of the store's lock have found goes into the summary."""
+    for error in store.findings:
+        summary.report(error)
+    summary.warnings += store.notes
+    store.findings.clear()
+    store.notes.clear()
 
 
 def _raise_fatal(summary: Summary) -> None:
@@ -210,21 +256,22 @@ def _raise_fatal(summary: Summary) -> None:
 
 def _advise(summary: Summary, inputs: Sequence[Input]) -> None:
     """What the operator should know, once a run."""
-    if summary.unknown_domains and not any(each.reading.lookups.databases for each in inputs):
+    if summary.domains["unknown"] and not any(each.reading.lookups.databases for each in inputs):
         summary.warnings.append(
-            f"{summary.unknown_domains:,} accesses came from addresses, and no provider database was given: their "
+            f"{summary.domains['unknown']:,} accesses came from addresses, and no provider database was given: their "
             "domain is `unknown`. Give one with --provider-db (GeoLite2-ASN, DB-IP ASN, IPinfo Lite and others serve)."
         )
     if summary.capped:
         summary.warnings.append(f"{summary.capped:,} rows went into `other`: a cell held more than it may.")
 
 
-def _plan(partitions: Iterable[Partition], cutoff: date, policy: Policy) -> Plan:
-    return plan_retention(partitions, cutoff, f"keep_for {policy.keep_for}: before {cutoff}")
+def _plan(partitions: Iterable[Partition], cutoff: date, policy: Policy, now: datetime) -> Plan:
+    held = policy.held(now.astimezone(UTC).date())
+    return plan_retention(partitions, cutoff, f"keep_for {policy.keep_for}: before {cutoff}", held)
 
 
-def _delete(held: Held, cutoff: date, policy: Policy, now: datetime, summary: Summary) -> None:
-    deleted = held.retain(_plan(held.partitions(), cutoff, policy), now)
+def _delete(held: HeldStore, cutoff: date, policy: Policy, now: datetime, summary: Summary) -> None:
+    deleted = held.retain(_plan(held.partitions(), cutoff, policy, now), now)
     summary.dropped += [day for day in deleted.partitions if day not in summary.dropped]
     for failure in deleted.failures:
         error = CheckError(

@@ -6,6 +6,7 @@ nothing. A lost key stops ingestion rather than making every log look new.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import os
@@ -13,7 +14,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loganon.errors import CannotWriteError, ConfigurationError
+from loganon.errors import CannotWriteError, ConfigurationError, InputOutputError
 
 _LEAST = 16
 
@@ -51,6 +52,8 @@ def load_key(path: Path, *, store: Path | None = None) -> Key | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno == errno.EIO:
+            raise InputOutputError("the key cannot be read: the disk fails", where=str(path), fix="Run again") from None
         raise ConfigurationError(
             f"cannot read the key ({error.strerror})", where=str(path), fix="Make it readable, or give --key-file"
         ) from None

@@ -62,11 +62,11 @@ class OpenLog:
 
     def compact(self, spec: TableSpec) -> None:
         """Count the waiting rows together."""
-        self.tables = [merge(self.tables, spec)]
+        self.tables = [merge(self.tables, spec, coded=True)]
         self.compacted = True
 
-    def part(self, key: Key) -> SourceBatch:
-        """What a commit needs of this log."""
+    def part(self, key: Key, rows: pa.Table | None = None) -> SourceBatch:
+        """What a commit needs of this log; `rows`: its own, where the store commits each log by itself."""
         before = self.before
         after = Record(
             id=self.id,
@@ -80,7 +80,7 @@ class OpenLog:
             lines=dict(self.lines + Counter(before.lines if before else {})),
             newest=_later(self.newest, before.newest if before else None),
         )
-        return SourceBatch(before=before, after=after, cells=dict(self.cells))
+        return SourceBatch(before=before, after=after, cells=dict(self.cells), rows=rows)
 
     def committed(self, record: Record, expired: int) -> None:
         """The store has it: account for it, and go on from there. `expired` of the counted lines came too late."""

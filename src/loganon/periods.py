@@ -6,10 +6,15 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TypeAlias
 
 _AGE = re.compile(r"([1-9][0-9]{0,4}) (day|week|month|year)s?")
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+Spans: TypeAlias = tuple[tuple[date, date], ...]
+"""Spans of days: the first and the last of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,11 @@ class Period:
             else:
                 low = middle + 1
         return date.fromordinal(low)
+
+
+def within(day: date, spans: Spans) -> bool:
+    """Whether one of the spans holds the day."""
+    return any(first <= day <= last for first, last in spans)
 
 
 def parse_period(text: str) -> Period:

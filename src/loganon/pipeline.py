@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, tzinfo
+from threading import Lock
 
 import polars as pl
 import pyarrow as pa
@@ -18,14 +20,18 @@ from loganon.chunks import Chunk, Window
 from loganon.exclude import Consent, Exclude, Rule
 from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format
-from loganon.gate import check
+from loganon.gate import Gate
 from loganon.lookups import Lookups
 from loganon.parse import Parsed, Parser, ParseState, Reject, make_parser
+from loganon.parse.layouts import LAYOUT
 from loganon.policy import Policy
 from loganon.treatments import Treatment
 
 REASONS = ("malformed", "binary", "too_long", "partial", "expired", "future", "excluded", "no_consent")
 """Why a line is rejected, in the order of the summary."""
+
+_TOGETHER_ROWS = 10_000
+"""Of so many rows the fields are treated by two threads; of fewer, starting these is not worth it."""
 
 UNREAD = ("malformed", "binary", "too_long", "partial")
 """Those of them that say that the format does not fit the line."""
@@ -37,6 +43,7 @@ class Result:
 
     `table`: the policy's columns and `requests`, one row for each accepted line. `cells`: accepted lines by the start
     of their cell (UTC). `newest`: the newest line's time as stored. `lines` = `counted` + the sum of `rejected`.
+    `layouts`: those of the accepted lines, where they were asked for.
     """
 
     table: pa.Table
@@ -49,6 +56,7 @@ class Result:
     state: ParseState
     rejects: tuple[Reject, ...] = field(default=(), repr=False)
     exact: int = 0
+    layouts: pa.Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,8 @@ class _Step:
     raw: str | None
     columns: tuple[str, ...]
     treat: Treatment
+    written: bool
+    text: bool
 
 
 class Pipeline:
@@ -71,28 +81,42 @@ class Pipeline:
         self._spec = policy.spec
         self._parser = parser
         self._exclude = exclude
-        self._networks = _networks(policy)
+        self._gate = Gate(self._spec.schema, networks=policy.networks)
         self._coded = coded
+        self._lock = Lock()
         self._steps = tuple(_steps(policy, parser, lookups))
 
     @property
     def kept(self) -> dict[str, tuple[str, ...]]:
         """The format's raw columns of which the policy keeps something, each with the stored columns it becomes."""
-        return {step.raw: step.columns for step in self._steps if step.raw is not None}
+        return {step.raw: step.columns for step in self._steps if step.raw is not None and step.written}
 
     def __call__(self, chunk: Chunk, window: Window, state: ParseState = ()) -> Result:
-        """The chunk's permitted rows; never raises on data."""
-        parsed = self._parser(chunk, state)
+        """The chunk's permitted rows; never raises on data. It is `treat` of what `parse` gives."""
+        return self.treat(self.parse(chunk, state), window)
+
+    def parse(self, chunk: Chunk, state: ParseState = ()) -> Parsed:
+        """The chunk as raw columns, to be given to `treat` and to nothing else. Touches nothing that `treat` does, so
+        that the next chunk can be parsed in another thread meanwhile.
+        """
+        return self._parser(chunk, state)
+
+    def treat(self, parsed: Parsed, window: Window) -> Result:
+        """What is permitted of a parsed chunk. Calls from several threads wait for one another."""
+        with self._lock:
+            return self._treated(parsed, window)
+
+    def _treated(self, parsed: Parsed, window: Window) -> Result:
         rejected = Counter(parsed.rejected)
         keep = _judge(self._refusals(parsed, window), rejected)
         columns = parsed.columns if keep is None else {n: c.filter(keep) for n, c in parsed.columns.items()}
         counted = parsed.rows if keep is None else len(columns["time"])
         stored: dict[str, pa.Array] = {REQUESTS: pa.repeat(pa.scalar(1, pa.int64()), counted)}
-        for step in self._steps:
-            stored.update(_apply(step, columns, counted))
+        for found in _applied(self._steps, columns, counted):
+            stored.update(found)
         names = self._spec.schema.names
         table = pa.table([stored[name] for name in names], names)
-        table, redacted = check(table, self._spec.schema, networks=self._networks)
+        table, redacted = self._gate(table)
         table = table if self._coded else table.cast(self._spec.schema)
         return Result(
             table,
@@ -105,6 +129,7 @@ class Pipeline:
             parsed.state,
             parsed.rejects,
             parsed.exact,
+            columns.get(LAYOUT),
         )
 
     def _refusals(self, parsed: Parsed, window: Window) -> Iterator[tuple[str, pa.Array]]:
@@ -115,8 +140,9 @@ class Pipeline:
             yield "excluded", excluded
         if refused is not None:
             yield "no_consent", refused
-        if window.cutoff is not None:
-            yield "expired", pc.less(times, pa.scalar(datetime.combine(window.cutoff, time(), UTC), times.type))
+        for first in (window.cutoff and datetime.combine(window.cutoff, time(), UTC), window.floor):
+            if first is not None:
+                yield "expired", pc.less(times, pa.scalar(first, times.type))
         if window.latest is not None:
             yield "future", pc.greater(times, pa.scalar(window.latest, times.type))
 
@@ -130,35 +156,33 @@ def build(
     rules: Sequence[Rule] = (),
     timezone: tzinfo | None = None,
     max_rejects: int = 0,
+    layouts: bool = False,
 ) -> Pipeline:
     """The pipeline of a policy for a format; lines that one of `rules` describes are `excluded`.
 
-    `coded` as in `Pipeline`, the rest as in `make_parser`.
+    `coded` as in `Pipeline`; `layouts`: the result has each line's, by which `render` writes it again. The rest as in
+    `make_parser`.
     """
-    exclude = Exclude(rules, Consent(policy.consent.require, policy.consent.exclude_when))
-    needs = exclude.raw | {raw for name, _ in policy.kept() for raw in FIELDS[name].raw}
+    exclude = Exclude(rules, Consent(policy.consent.require, policy.consent.exclude_when), policy.scope.sites)
+    needs = (
+        exclude.raw
+        | ({LAYOUT} if layouts else frozenset())
+        | {raw for name, _ in policy.kept() for raw in FIELDS[name].raw}
+    )
     parser = make_parser(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
     return Pipeline(policy, parser, lookups, exclude, coded=coded)
 
 
 def _steps(policy: Policy, parser: Parser, lookups: Lookups) -> list[_Step]:
+    lookups = replace(lookups, sites=frozenset(policy.scope.sites))
     steps = []
     for name, options in policy.kept():
         row = FIELDS[name]
         raw = next((r for r in row.raw if r in parser.raw), None)
         names = tuple(column for column, _ in row.columns(options))
-        steps.append(_Step(raw, names, row.make(options, raw or row.raw[0], lookups)))
+        text = pa.types.is_string(row.columns(options)[0][1])
+        steps.append(_Step(raw, names, row.make(options, raw or row.raw[0], lookups), row.written, text))
     return steps
-
-
-def _networks(policy: Policy) -> dict[str, tuple[int, int]]:
-    """The columns in which networks may stand, and how long their prefixes are."""
-    found: dict[str, tuple[int, int]] = {}
-    for name, options in policy.kept():
-        row = FIELDS[name]
-        if row.networks is not None:
-            found.update((column, row.networks(options)) for column, _ in row.columns(options))
-    return found
 
 
 def _judge(refusals: Iterable[tuple[str, pa.Array]], rejected: Counter[str]) -> pa.Array | None:
@@ -173,16 +197,45 @@ def _judge(refusals: Iterable[tuple[str, pa.Array]], rejected: Counter[str]) -> 
     return keep
 
 
+def _applied(steps: Sequence[_Step], columns: Mapping[str, pa.Array], rows: int) -> list[dict[str, pa.Array]]:
+    """The stored columns of each field: no step knows of another, so that two can be done at a time."""
+    if rows < _TOGETHER_ROWS:
+        return [_apply(step, columns, rows) for step in steps]
+    with ThreadPoolExecutor(2, thread_name_prefix="treat") as threads:
+        return list(threads.map(lambda step: _apply(step, columns, rows), steps))
+
+
 def _apply(step: _Step, columns: Mapping[str, pa.Array], rows: int) -> dict[str, pa.Array]:
     """The stored columns of one field; strings stay dictionaries."""
     raw = columns[step.raw] if step.raw else _absent(rows)
+    if step.text and not isinstance(raw, pa.DictionaryArray):
+        raw = raw.dictionary_encode()  # a number that is stored as a text
     if not isinstance(raw, pa.DictionaryArray):
         return dict(zip(step.columns, (s.to_arrow() for s in step.treat(pl.Series(raw))), strict=True))
-    treated = step.treat(pl.Series(_text(raw.dictionary)))
+    found = step.treat(pl.Series(_text(raw.dictionary)))
+    if not step.text:  # a text that is stored as a number
+        return {name: series.to_arrow().take(raw.indices) for name, series in zip(step.columns, found, strict=True)}
+    treated = [_strings(series) for series in found]
+    codes, first = _distinct(treated)
+    indices = codes.take(raw.indices)
     return {
-        name: pa.DictionaryArray.from_arrays(raw.indices, series.to_arrow().cast(pa.string()))
-        for name, series in zip(step.columns, treated, strict=True)
+        name: pa.DictionaryArray.from_arrays(indices, values.take(first))
+        for name, values in zip(step.columns, treated, strict=True)
     }
+
+
+def _strings(series: pl.Series) -> pa.Array:
+    return series.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
+
+
+def _distinct(columns: Sequence[pa.Array]) -> tuple[pa.Array, pa.Array]:
+    """The number of each row among the distinct ones, and where each of these stands first."""
+    encoded = [column.dictionary_encode() for column in columns]
+    codes = encoded[0].indices
+    for other in encoded[1:]:
+        together = pc.add(pc.multiply(codes.cast(pa.int64()), len(other.dictionary)), other.indices.cast(pa.int64()))
+        codes = together.dictionary_encode().indices
+    return codes, pc.index_in(pc.unique(codes), codes)
 
 
 def _text(values: pa.Array) -> pa.Array:

@@ -15,8 +15,9 @@ from loganon.lookups import Lookups
 class Reading:
     """How the lines of a log become rows. `format` None: detect it; `stream` None: by the log's name.
 
-    `fields`: the columns of delimited logs without a header. `exclude`: lines that are left out. Two readings are the
-    same only if they are one object: logs that share it share the caches of its treatments.
+    `fields`: the columns of delimited logs without a header. `exclude`: lines that are left out. `remove_source`: a log
+    goes once it is wholly counted. Two readings are the same only if they are one object: logs that share it share the
+    caches of its treatments.
     """
 
     lookups: Lookups
@@ -26,6 +27,7 @@ class Reading:
     final: bool = False
     fields: tuple[str, ...] = ()
     exclude: tuple[Rule, ...] = ()
+    remove_source: bool = False
 
     def __post_init__(self) -> None:
         if self.stream is not None and not self.stream.strip():  # such as a script's unset variable
@@ -39,8 +41,15 @@ class Input:
     """One log to read: its path as given, which is what reports call it, and how it is read.
 
     `at`: where it lies, if not at its path: the descriptor that holds it through a renaming, as `/proc/self/fd/7`.
+    `found`: nobody named it, a glob did: that it is an error log, or gone by now, is no mistake.
     """
 
     log: str
     reading: Reading
     at: str | None = None
+    found: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where it lies."""
+        return self.at or self.log

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from loganon.dated import DatedFile
 from loganon.errors import (
     BusyError,
     CannotWriteError,
     CheckError,
     ConfigurationError,
     InputOutputError,
+    InternalError,
     LoganonError,
     MissingInputError,
     UnreadableDataError,
@@ -24,6 +26,7 @@ COUNTED = "counted"
 _FIRST_APPLIES = tuple(
     kind.exit_code
     for kind in (
+        InternalError,
         ConfigurationError,
         CannotWriteError,
         InputOutputError,
@@ -39,7 +42,8 @@ _FIRST_APPLIES = tuple(
 class LogSummary:
     """One log of a run: `lines` that this run committed, by outcome; `already_counted`, those of earlier runs.
 
-    `exact`: how many of the lines committed were read one by one rather than by column.
+    `exact`: how many of the lines committed were read one by one rather than by column. `position`: the bytes of the
+    file that are done. `failed`: why it was skipped or not read to its end, with the `error` where it is one.
     """
 
     log: str
@@ -49,6 +53,13 @@ class LogSummary:
     already_counted: int = 0
     pending_bytes: int = 0
     exact: int = 0
+    position: int = 0
+    failed: str = ""
+    error: LoganonError | None = None
+
+    def fail(self, reason: str, error: LoganonError | None) -> None:
+        """Note why it was not read, or not to its end."""
+        self.failed, self.error = reason, error
 
     def as_dict(self) -> dict[str, Any]:
         """The log's entry in the JSON summary."""
@@ -67,7 +78,11 @@ class LogSummary:
 
 @dataclass(slots=True)
 class Summary:
-    """One run on one store. `errors` are in the order in which they were met."""
+    """One run on one store. `errors` are in the order in which they were met.
+
+    `elsewhere`: files outside the store that are past their age, `expired`: those of them that this run deleted.
+    `domains`: lines counted, by what their provider is ("domain", "suffix", "unknown", "other").
+    """
 
     policy: str
     store: str
@@ -76,9 +91,13 @@ class Summary:
     redacted: int = 0
     cells_written: int = 0
     capped: int = 0
-    unknown_domains: int = 0
+    commit_seconds: float = 0.0
+    domains: Counter[str] = field(default_factory=Counter)
     sealed: list[date] = field(default_factory=list)
     dropped: list[date] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    elsewhere: list[DatedFile] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
     errors: list[LoganonError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     strict: bool = False
@@ -110,13 +129,13 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """The first that applies of 78, 73, 74, 75, 66, 65, 1 and 0."""
+        """The first that applies of 70, 78, 73, 74, 75, 66, 65, 1 and 0."""
         codes = {error.exit_code for error in self.errors}
         if self.strict:
             rejected = self.rejected
             if self.redacted or any(rejected[reason] for reason in UNREAD):
                 codes.add(CheckError.exit_code)
-        return next((code for code in _FIRST_APPLIES if code in codes), 0)
+        return first_applies(codes)
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `run --json` prints."""
@@ -134,6 +153,12 @@ class Summary:
             "skipped": [{"log": log, "reason": reason} for log, reason in self.skipped],
             "sources": [log.as_dict() for log in self.logs],
         }
+
+
+def first_applies(codes: Iterable[int]) -> int:
+    """The first that applies of 70, 78, 73, 74, 75, 66, 65, 1 and 0."""
+    met = set(codes)
+    return next((code for code in _FIRST_APPLIES if code in met), 0)
 
 
 def _by_reason(logs: Iterable[LogSummary]) -> dict[str, int]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from loganon.errors import LoganonError
-from loganon.sources import STDIN
-from loganon.sources.files import open_log
+from loganon.sources import STDIN, open_log
 from loganon.sources.identity import begin_alike, compare
 
 _FIRST = 64

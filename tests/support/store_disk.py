@@ -58,6 +58,10 @@ class Counted(Files):
         self.step("rename", target)
         super().rename(source, target)
 
+    def exchange(self, one: Path, other: Path) -> None:
+        self.step("exchange", other)
+        super().exchange(one, other)
+
     def unlink(self, path: Path, *, at: int | None = None) -> None:
         self.step("unlink", path)
         super().unlink(path, at=at)
@@ -175,6 +179,18 @@ class Disk(Counted):
         node = self._nodes[target] = self._nodes.pop(source)
         here, there = self._nodes[source.parent], self._nodes[target.parent]
         self._pending.append(((there, target.name, node), (here, source.name, None)))
+
+    def exchange(self, one: Path, other: Path) -> None:
+        super().exchange(one, other)
+        swapped = {}
+        for path in list(self._nodes):
+            for here, there in ((one, other), (other, one)):
+                if here in (path, *path.parents):
+                    swapped[there / path.relative_to(here)] = self._nodes.pop(path)
+                    break
+        self._nodes |= swapped
+        first, second = self._nodes[other.parent], self._nodes[one.parent]
+        self._pending.append(((first, other.name, self._nodes[other]), (second, one.name, self._nodes[one])))
 
     def unlink(self, path: Path, *, at: int | None = None) -> None:
         super().unlink(path, at=at)

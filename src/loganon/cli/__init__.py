@@ -9,13 +9,18 @@ import click
 
 from loganon import __version__
 from loganon.cli.hardening import harden
-from loganon.cli.messages import internal_error, usage_error
+from loganon.cli.messages import Messages, internal_error, usage_error
 
 _COMMANDS = {
     "preview": "what loganon would make of a log; nothing is written",
     "run": "ingest logs, seal, apply retention",
+    "follow": "tail live logs, a pipe or syslog, for as long as they last",
     "filter": "log lines in, anonymised lines out, in the same format",
     "retain": "apply retention only",
+    "status": "how a store is: what it holds, what goes next, what is wrong",
+    "verify": "prove the promises on a store",
+    "policy": "check, show, compare and apply policies",
+    "key": "give a store another key when its own is lost",
     "formats": "the log formats that loganon reads",
 }
 
@@ -60,5 +65,7 @@ def main() -> None:
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 - a traceback's message could hold a value from a log: only places are shown
-        code = internal_error(error)
+        failed = internal_error(error)
+        Messages("text", quiet=False).error(failed)
+        code = failed.exit_code
     sys.exit(code if isinstance(code, int) else 0)

@@ -32,6 +32,7 @@ _READER_GONE = 141  # as a process that SIGPIPE ended
 @click.argument("log", metavar="[LOG]", default=_STDIN)
 @option("filter", "--policy", default="imos", show_default=True, metavar="NAME|FILE", help="The policy to go by.")
 @format_options("filter")
+@option("filter", "--fields", metavar="'NAME ...'", help="The columns of a W3C log without a header.")
 @lookup_options("filter")
 @option(
     "filter",
@@ -50,6 +51,7 @@ def command(
     format_file: Path | None,
     format_from: str | None,
     day: date | None,
+    fields: str | None,
     timezone: ZoneInfo | None,
     provider_db: tuple[Path, ...],
     trusted_proxy: tuple[str, ...],
@@ -63,8 +65,10 @@ def command(
 
     LOG is a file, plain or compressed, or - for standard input (the default). The client becomes its provider's domain,
     the file is treated and stands in a request `GET /file HTTP/1.0`, the time is cut to the policy's precision and
-    written in UTC, the agent becomes `Chrome/120`, the status 200 (success) or 400; all else is `-` or 0. The policy's
-    `minimum` and `keep_for` do not apply: a filter sees neither the day's other lines nor what becomes of its output.
+    written in UTC, the agent becomes `Chrome/120`, the status 200 (success) or 400; all else is `-` or 0. JSON lines
+    keep the keys that the format knows, W3C and other columns those that it knows, under a header; all others are left
+    out with their names. The policy's `minimum` and `keep_for` do not apply: a filter sees neither the day's other
+    lines nor what becomes of its output.
 
     Lines that do not parse are counted and not written; the counts go to standard error. What has come is written
     whenever the input pauses, so that it serves as Apache's piped log:
@@ -87,7 +91,16 @@ def command(
             if error_log is not None:
                 summary = filter_errors(name, source, _write, server=error_log)
             else:
-                summary = filter_access(name, source, _write, policy=given, lookups=lookups, fmt=fmt, timezone=timezone)
+                summary = filter_access(
+                    name,
+                    source,
+                    _write,
+                    policy=given,
+                    lookups=lookups,
+                    fmt=fmt,
+                    timezone=timezone,
+                    fields=tuple((fields or "").split()),
+                )
     except BrokenPipeError:  # click would make it 1
         return _READER_GONE
     say = Messages(messages, quiet=quiet)

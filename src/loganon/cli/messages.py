@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from loganon.errors import LoganonError
+from loganon.cli.processor import check_processor
+from loganon.errors import InternalError, LoganonError
 
-_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 _SIGPIPE = 141
 
 
@@ -55,6 +55,7 @@ def reported(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def command(*args: Any, **options: Any) -> int:
         try:
+            check_processor()  # before anything imports polars
             return function(*args, **options)
         except LoganonError as error:
             Messages(options.get("messages", "text"), quiet=False).error(error)
@@ -76,12 +77,11 @@ def usage_error(error: click.ClickException) -> int:
     return error.exit_code
 
 
-def internal_error(error: BaseException) -> int:
-    """Say that loganon itself failed: kind and place, without the message, which may hold a value; the exit code."""
+def internal_error(error: BaseException) -> InternalError:
+    """That loganon itself failed: kind and place, without the message, which may hold a value."""
     places = [f"{Path(f.filename).name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-4:]]
-    click.echo(
-        f"loganon: an error inside loganon, {type(error).__name__}. At {' > '.join(places)}. "
-        "Nothing of the unfinished batch was stored; please report it with this line.",
-        err=True,
+    return InternalError(
+        f"an error inside loganon, {type(error).__name__}",
+        where=f"At {' > '.join(places)}",
+        fix="Nothing of the unfinished batch was stored; please report it with this line",
     )
-    return _INTERNAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -71,7 +72,19 @@ class _Zone(click.ParamType[ZoneInfo]):
             self.fail("expected a time zone such as Europe/Berlin", param, ctx)
 
 
-MOMENT, DAY, DURATION, ZONE = _Moment(), _Day(), _Duration(), _Zone()
+class _Size(click.ParamType[int]):
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"([1-9][0-9]{0,11})([KMG]?)", value)
+        if found is None:
+            self.fail("expected a size such as 64M", param, ctx)
+        return int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[found[2]]
+
+
+MOMENT, DAY, DURATION, ZONE, SIZE = _Moment(), _Day(), _Duration(), _Zone(), _Size()
 
 
 def option(command: str, *names: str, **settings: Any) -> Callable[[_F], _F]:
@@ -148,6 +161,16 @@ def lookup_options(command: str) -> Callable[[_F], _F]:
                 help="A proxy whose forwarded addresses are believed; repeatable.",
             ),
         )
+    )
+
+
+def versioned_option(command: str) -> Callable[[_F], _F]:
+    """The option `accept_versioned` of commands that delete."""
+    return option(
+        command,
+        "--accept-versioned",
+        is_flag=True,
+        help="Go on although the bucket keeps old versions of what is deleted.",
     )
 
 

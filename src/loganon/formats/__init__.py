@@ -12,7 +12,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 from loganon.errors import ConfigurationError
@@ -64,14 +66,15 @@ class Format:
     examples: tuple[Example, ...] = ()
 
 
-def load_formats() -> dict[str, Format]:
-    """The formats of the package by name, in alphabetical order."""
+@cache
+def load_formats() -> Mapping[str, Format]:
+    """The formats of the package by name, in alphabetical order; read once in a process."""
     found = {}
     for entry in resources.files(__package__).iterdir():
         if entry.name.endswith(".toml"):
             name = entry.name.removesuffix(".toml")
             found[name] = parse_format(name, entry.read_text(encoding="utf-8"))
-    return {name: _like(fmt, found) for name, fmt in sorted(found.items())}
+    return MappingProxyType({name: _like(fmt, found) for name, fmt in sorted(found.items())})
 
 
 def named_format(name: str) -> Format | None:

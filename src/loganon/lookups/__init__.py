@@ -17,10 +17,14 @@ from loganon.lookups.suffixes import load_suffixes
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """What a run opened for its treatments: provider databases, asked in this order, and trusted proxies."""
+    """What a run opened for its treatments: provider databases, asked in this order, and trusted proxies.
+
+    `sites`: one's own, as the policy's scope names them.
+    """
 
     databases: tuple[ProviderDatabase, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
+    sites: frozenset[str] = frozenset()
 
     @property
     def versions(self) -> Mapping[str, str]:

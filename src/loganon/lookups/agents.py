@@ -16,6 +16,7 @@ from ua_parser import Domain, load_lazy_builtins
 from ua_parser.regex import Resolver
 
 from loganon.errors import ConfigurationError
+from loganon.lookups.lists import load_list
 
 Kind: TypeAlias = Literal["browser", "bot", "library"]
 Answer: TypeAlias = tuple[str, str]
@@ -43,6 +44,11 @@ _BOT = re.compile(
     r"|thumbnail|lighthouse|newspaper|outbrain|zabbix|aggregator|selenium|playwright|puppeteer",
     re.IGNORECASE | re.ASCII,
 )
+_SURE_WORDS = (
+    *("bot", "crawler", "spider", "://", "headless", "lighthouse", "selenium", "playwright", "puppeteer"),
+    *("linkcheck", "feed fetcher", "@"),
+)
+"""One of these, in small letters, is in all that `_SURE_BOT` finds: they are looked for in a tenth of its time."""
 _SURE_BOT = re.compile(
     r"(?<!cu)bot\b|(?<!cu)bot/|crawler|spider|\+https?://|[; (]https?://|headless|lighthouse|selenium|playwright"
     r"|puppeteer|robots/|linkcheck|feed fetcher|@[0-9a-z-]{1,64}\.[a-z]",
@@ -96,6 +102,29 @@ class Agents:
         return answer
 
 
+class Systems:
+    """`systems(agent)` -> the family of the operating system: one of the closed list, `other`, or `unknown`."""
+
+    def __init__(self, *, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._known: dict[str, str] = {}
+        self._names = {name.casefold(): name for name in load_list("systems")}
+
+    def __call__(self, agent: str | None) -> str:
+        """The family."""
+        agent = (agent or "")[:LONGEST]
+        if agent.strip() in {"", "-"}:
+            return UNKNOWN[0]
+        answer = self._known.get(agent)
+        if answer is None:
+            if len(self._known) >= self._capacity:
+                self._known.clear()
+            found = _resolver()(agent, Domain.OS).os
+            answer = self._names.get(found.family.casefold(), OTHER[0]) if found else OTHER[0]
+            self._known[agent] = answer
+        return answer
+
+
 def _resolve(agent: str) -> Answer:
     if agent.strip() in {"", "-"}:
         return UNKNOWN
@@ -107,10 +136,15 @@ def _resolve(agent: str) -> Answer:
     if found is None or named is None:
         return _program(agent) or (OTHER_BOT if _BOT.search(agent) else OTHER)
     name, kind = named
-    if kind == "browser" and agent.startswith("Mozilla/") and _SURE_BOT.search(agent):
+    if kind == "browser" and agent.startswith("Mozilla/") and _is_surely_bot(agent):
         return _program(agent) or OTHER_BOT
     major = found.major or ""
     return name, major if _MAJOR.fullmatch(major) else ""
+
+
+def _is_surely_bot(agent: str) -> bool:
+    small = agent.lower()
+    return any(word in small for word in _SURE_WORDS) and _SURE_BOT.search(agent) is not None
 
 
 def _own(agent: str) -> Answer | None:

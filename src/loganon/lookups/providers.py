@@ -7,9 +7,11 @@ number or as `AS3320`, with `as_domain` or `domain`), GeoIP2-Domain (`domain`), 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from itertools import islice
 from pathlib import Path
@@ -24,7 +26,8 @@ PROBED = 1000  # records whose keys are read when a database is opened
 MAX_STEPS = 10_000  # networks, with and without a record, that are looked at for them: at most about 0.2 s
 SAMPLED = 1000  # addresses over the whole IPv4 space whose records are read too, to find damage
 
-Kind = Literal["asn", "asn+domain", "domain"]
+Kind = Literal["asn", "asn+domain", "domain", "country"]
+_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 class Candidate(NamedTuple):
@@ -56,6 +59,13 @@ class ProviderDatabase:
         except Exception:  # noqa: BLE001  a damaged record may raise anything, with the address in the message: no answer
             return None
         return _candidate(record)
+
+    def country(self, address: Address | str) -> str | None:
+        """The code of the country that it has for the address, None for none."""
+        try:
+            return _country(self._reader.get(address))
+        except Exception:  # noqa: BLE001  as above
+            return None
 
     def is_current(self) -> bool:
         """Whether the path still leads to the file that was opened; False when it was replaced or changed."""
@@ -91,7 +101,7 @@ def open_database(path: Path | str) -> ProviderDatabase:
     if kind is None:
         reader.close()
         raise ConfigurationError(
-            f"A database of the type {meta.database_type!r} has neither AS numbers nor domains",
+            f"A database of the type {meta.database_type!r} has neither AS numbers nor domains nor countries",
             where=str(path),
             fix="Name one with providers, such as GeoLite2-ASN, DB-IP ASN, IPinfo Lite, IPLocate ASN or GeoIP2-Domain",
         )
@@ -113,8 +123,10 @@ def _probe(reader: maxminddb.Reader) -> Kind | None:
     The reader is the library's own in Python: its C extension (3.2.0) writes beyond its memory, or ends the process, on
     some damaged trees and records, so damage has to be found before it is asked.
     """
-    numbers = domains = False
-    for candidate in islice(_candidates(reader), PROBED):
+    numbers = domains = countries = False
+    for record in islice(_records(reader), PROBED):
+        countries |= _country(record) is not None
+        candidate = _candidate(record)
         if candidate is not None:
             numbers |= candidate.asn is not None
             domains |= candidate.domain is not None
@@ -122,16 +134,16 @@ def _probe(reader: maxminddb.Reader) -> Kind | None:
         reader.get(IPv4Address(at))
     if numbers:
         return "asn+domain" if domains else "asn"
-    return "domain" if domains else None
+    return "domain" if domains else "country" if countries else None
 
 
-def _candidates(reader: maxminddb.Reader) -> Iterator[Candidate | None]:
-    """What the records have, in the order of their networks, each found from the end of the one before."""
+def _records(reader: maxminddb.Reader) -> Iterator[object]:
+    """The records, in the order of their networks, each found from the end of the one before."""
     at, end = 0, 1 << 32
     for _ in range(MAX_STEPS):
         record, prefix = reader.get_with_prefix_len(IPv4Address(at) if end == 1 << 32 else IPv6Address(at))
         if record is not None:
-            yield _candidate(record)
+            yield record
         size = end >> max(prefix, 0)
         at = (at // size + 1) * size
         if at >= end and end == 1 << 32 and reader.metadata().ip_version == 6:
@@ -140,18 +152,36 @@ def _candidates(reader: maxminddb.Reader) -> Iterator[Candidate | None]:
             return
 
 
+def _country(record: object) -> str | None:
+    """The code in `country_code`, `country`, or `country.iso_code`."""
+    if type(record) is not dict:
+        return None
+    found = record.get("country_code") or record.get("country")
+    code = found.get("iso_code") if isinstance(found, Mapping) else found
+    return code if isinstance(code, str) and _COUNTRY.fullmatch(code) else None
+
+
 def _candidate(record: object) -> Candidate | None:
     if type(record) is not dict:
         return None
-    asn = _number(record.get("autonomous_system_number") or record.get("asn"))
+    asn = record.get("autonomous_system_number") or record.get("asn")
     domain = record.get("as_domain") or record.get("domain")
     traits = record.get("traits")
-    if isinstance(traits, Mapping):
-        asn = asn or _number(traits.get("autonomous_system_number") or traits.get("asn"))
+    if traits is not None and isinstance(traits, Mapping):
+        asn = _number(asn) or traits.get("autonomous_system_number") or traits.get("asn")
         domain = domain or traits.get("domain")
-    if not isinstance(domain, str):
-        domain = None
-    return None if asn is None and domain is None else Candidate(asn, domain)
+    try:
+        return _read(asn, domain)
+    except TypeError:  # a value that is neither a number nor a text
+        return None
+
+
+@lru_cache(maxsize=1 << 17, typed=True)
+def _read(asn: object, domain: object) -> Candidate | None:
+    """What the two values say; remembered, since a database says few things of many addresses."""
+    number = _number(asn)
+    name = domain if isinstance(domain, str) else None
+    return None if number is None and name is None else Candidate(number, name)
 
 
 def _number(value: object) -> int | None:

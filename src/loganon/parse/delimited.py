@@ -17,9 +17,10 @@ from loganon.parse.clock import MOMENT, parse_times
 from loganon.parse.delimited_cut import Cut
 from loganon.parse.delimited_header import Header, Layout
 from loganon.parse.delimited_lines import failure, read_lines, splitter
+from loganon.parse.layouts import LAYOUT, delimited_layout
 from loganon.parse.lines import NUMBER, Rows, plain_lines
 from loganon.parse.mask import mask
-from loganon.parse.moments import read_dates, read_times
+from loganon.parse.moments import form_of, read_dates, read_times
 from loganon.parse.parsed import Parsed, ParseState, Reject
 from loganon.parse.typed import JUDGED, MISSING, constant, merged, no_rows, typed
 
@@ -31,8 +32,9 @@ class DelimitedParser:
     """Chunks of a delimited format as `Parsed`; `needs` are the raw columns to give, of which time always is one.
 
     The state holds the names of the columns as the last header gave them. Lines before any header are malformed, unless
-    the format names its `fields`. What the fast way can take goes that way; without `fast` no line does. Both give the
-    same. A reject's line is that of the chunk, headers and empty lines included.
+    the format names its `fields`. With `layout` among the needs each line's layout is a column, too. What the fast way
+    can take goes that way; without `fast` no line does. Both give the same. A reject's line is that of the chunk,
+    headers and empty lines included.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class DelimitedParser:
         self.size = 1 + len(columns.requires)
         self._split = splitter(columns)
         self._cut = Cut(columns) if fast else None
+        self._layouts = LAYOUT in needs
 
     def __call__(self, chunk: Chunk, state: ParseState) -> Parsed:
         """The chunk's lines; never raises on data."""
@@ -70,16 +73,18 @@ class DelimitedParser:
                 groups.setdefault(names, []).extend(range(begin, end))
         parts, rejected, exact = [], {}, 0
         for names, numbers in groups.items():
-            rows, bad, slow = self._group(self._header.layout(names), numbers, lines)
-            parts.append(rows)
+            group, bad, slow = self._group(self._header.layout(names), numbers, lines)
+            parts.append(group)
             rejected.update(bad)
             exact += slow
         last = len(lines) - 1
         if rejected.get(last) == "malformed" and chunk.unterminated:
             rejected[last] = "partial"
         count = sum(map(len, groups.values()))
+        rows = merged(parts or [no_rows(self._wanted)])
+        layouts = self._laid_out(lines, rows, groups) if self._layouts else {}
         return Parsed(
-            columns=dict(merged(parts or [no_rows(self._wanted)]).columns),
+            columns=dict(rows.columns) | layouts,
             rows=count - len(rejected),
             lines=count,
             rejected=dict(Counter(rejected.values())),
@@ -87,6 +92,22 @@ class DelimitedParser:
             state=state,
             exact=exact,
         )
+
+    def _laid_out(
+        self, lines: Sequence[bytes], rows: Rows, groups: dict[ParseState, list[int]]
+    ) -> dict[str, pa.DictionaryArray]:
+        """The column `layout`."""
+        states = {number: state for state, numbers in groups.items() for number in numbers}
+        found = [self._laid(states[number], lines[number]) for number in rows.numbers.to_pylist()]
+        return {LAYOUT: pa.array(found, pa.binary()).dictionary_encode()}
+
+    def _laid(self, state: ParseState, line: bytes) -> bytes:
+        layout = self._header.layout(state)
+        form = self._form
+        if form == "any" and layout is not None and len(layout.time) == 1 and not layout.date:
+            values = self._split(line, layout.width)
+            form = form_of(values[layout.time[0]]) if values else form
+        return delimited_layout(state, line, form)
 
     def knows(self, lines: Sequence[bytes]) -> bool:
         """Whether a header in a log's first lines, or the format's `fields`, names what the format is detected by."""

@@ -22,15 +22,22 @@ def _refuse(_constant: str) -> None:
     raise ValueError("NaN and Infinity are no JSON")
 
 
+class Number(str):
+    """A number as it is written, where it must be told from a string."""
+
+    __slots__ = ()
+
+
 _decode = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse).raw_decode
+_decode_typed = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_refuse).raw_decode
 
 
-def read_object(line: bytes) -> dict[str, Any] | int:
+def read_object(line: bytes, *, typed: bool = False) -> dict[str, Any] | int:
     r"""The object that a line is, its numbers as they are written; the offset at which it failed where it is none.
 
     Of a key that stands twice the last is read, as most readers of JSON do. `\xNN`, which nginx writes where it was not
     told `escape=json`, is read as that byte. Bytes that are no UTF-8 are kept (surrogateescape). An object nested
-    deeper than 64 levels is none.
+    deeper than 64 levels is none. With `typed` a number is a `Number`.
     """
     if b"\\x" in line:
         line = _HEX.sub(_as_json, line)
@@ -38,7 +45,7 @@ def read_object(line: bytes) -> dict[str, Any] | int:
     if line.count(b"{") + line.count(b"[") > MOST_DEEP and _depth(text) > MOST_DEEP:
         return 0
     try:
-        found, end = _decode(text)
+        found, end = (_decode_typed if typed else _decode)(text)
     except json.JSONDecodeError as error:  # holds the text: it goes no further
         return len(text[: error.pos].encode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
@@ -58,6 +65,16 @@ def finder(paths: Sequence[str]) -> Find:
     if all(len(steps) == 1 and not asks for steps, asks in ways):
         return _flat(tuple(steps[0] for steps, _ in ways))
     return _deep(ways)
+
+
+def steps_of(path: str) -> tuple[str | int, ...]:
+    """The keys and indices that a path goes through."""
+    return _way(path)[0]
+
+
+def asks_target(path: str) -> bool:
+    """Whether the value at a path is a request line, of which the target is read."""
+    return _way(path)[1]
 
 
 def is_path(path: str) -> bool:

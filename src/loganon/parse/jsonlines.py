@@ -19,6 +19,7 @@ from loganon.errors import ConfigurationError
 from loganon.formats import Format
 from loganon.parse.clock import parse_times
 from loganon.parse.json_object import finder, is_path, read_object, to_bytes
+from loganon.parse.layouts import LAYOUT, json_layouts
 from loganon.parse.lines import NUMBER, Rows, plain_lines
 from loganon.parse.mask import mask
 from loganon.parse.moments import read_times
@@ -29,8 +30,8 @@ from loganon.parse.typed import JUDGED, MISSING, typed
 class JsonLinesParser:
     """Chunks of a JSON lines format as `Parsed`; `needs` are the raw columns to give, of which time always is one.
 
-    A line without a time, or without a raw column that the format requires, is malformed; another that is not there is
-    `-`.
+    With `layout` among the needs each line's layout is a column, too. A line without a time, or without a raw column
+    that the format requires, is malformed; another that is not there is `-`.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class JsonLinesParser:
         self._form = fmt.time
         self._decode = dict(columns.decode)
         self._max_rejects = max_rejects
+        self._layout = json_layouts(columns) if LAYOUT in needs else None
 
     def __call__(self, chunk: Chunk, state: ParseState) -> Parsed:
         """The chunk's lines; never raises on data."""
@@ -61,7 +63,7 @@ class JsonLinesParser:
         count = len(lines) - lines.count(b"")
         shown = sorted(rejected)[: self._max_rejects]
         return Parsed(
-            columns=dict(rows.columns),
+            columns=dict(rows.columns) | self._layouts(lines, rows),
             rows=len(rows.numbers),
             lines=count,
             rejected=dict(Counter(rejected.values())),
@@ -69,6 +71,14 @@ class JsonLinesParser:
             state=state,
             exact=count,
         )
+
+    def _layouts(self, lines: Sequence[bytes], rows: Rows) -> dict[str, pa.Array]:
+        """The column `layout`, if it is asked for."""
+        if self._layout is None:
+            return {}
+        found = (read_object(lines[number], typed=True) for number in rows.numbers.to_pylist())
+        layouts = [self._layout(each) for each in found if not isinstance(each, int)]
+        return {LAYOUT: pa.array(layouts, pa.binary()).dictionary_encode()}
 
     def failure(self, line: bytes) -> int | None:
         """The offset at which a line failed (its end where a value is missing); None where it is one of the format."""

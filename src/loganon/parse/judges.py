@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loganon.parse.clock import parse_times
-from loganon.parse.lines import to_numbers
+from loganon.parse.lines import joined, to_numbers
 
 _TIME_BYTES = 26
 _ANY_TIME = b"01/Jan/2000:00:00:00 +0000"  # stands for every time of its shape
+_ADDRESS = "0123456789abcdefABCDEF.:"
+_ANY_CLIENT = b"0"  # stands for every client of these characters
 _STATUS = re.compile(rb" ([0-9]{3}) ")
 _BYTES_DIGITS = 15
 _MOST_BYTES = 1 << 30
@@ -22,15 +24,73 @@ Judged = tuple[pa.Array, dict[str, pa.Array]]
 
 
 def judge_time(
-    values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence[str], end: bytes, quote: bytes
+    values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence[str], end: bytes, quote: bytes, client: bool
 ) -> Judged:
-    """Parts that end with a time and the literal after it; what stands before the time is judged by distinct value."""
-    written = pc.binary_slice(values, -_TIME_BYTES - len(end), -len(end)).dictionary_encode()
-    moments = parse_times(written.dictionary, "clf").take(written.indices)
-    ended = pc.equal(pc.binary_slice(values, -len(end), None), end)
-    before = pc.binary_slice(values, 0, -_TIME_BYTES - len(end))
-    right, columns = judge_distinct(before, pattern=pattern, raws=raws, quote=_ANY_TIME + end + quote)
-    return pc.and_(pc.and_(right, ended), moments.is_valid()), {**columns, "time": moments}
+    """Parts that end with a time and the literal after it; what stands before the time is judged by distinct value.
+
+    `client`: the part begins with the client, and a blank follows it.
+    """
+    ended = -_TIME_BYTES - len(end)
+    written = pc.binary_slice(values, ended, None).dictionary_encode()
+    moments = parse_times(_without_end(written.dictionary, end), "clf").take(written.indices)
+    before = pc.binary_slice(values, 0, ended)
+    judge = judge_client if client else judge_distinct
+    right, columns = judge(before, pattern=pattern, raws=raws, quote=_ANY_TIME + end + quote)
+    return pc.and_(right, moments.is_valid()), {**columns, "time": moments}
+
+
+def _without_end(values: pa.Array, end: bytes) -> pa.Array:
+    """The distinct values without `end`; empty, which is no time, where one does not end so."""
+    ended = pc.equal(pc.binary_slice(values, -len(end), None), pa.scalar(end, values.type))
+    return pc.if_else(ended, pc.binary_slice(values, 0, -len(end)), pa.scalar(b"", values.type))
+
+
+def judge_client(values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence[str], quote: bytes) -> Judged:
+    """As `judge_distinct`, for parts that begin with the client, and a blank behind it.
+
+    A client of none but an address's characters ends at that blank whatever it is, and nothing behind it is matched in
+    dependence of it. So of parts that are alike from there on one is matched, and stands for all.
+    """
+    rest = pc.ascii_ltrim(values.view(pa.string()), characters=_ADDRESS).cast(pa.binary())
+    usual = _usual(rest)
+    match = pattern.fullmatch(_ANY_CLIENT + usual + quote)
+    if match is None or not usual.startswith(b" "):
+        return judge_distinct(values, pattern=pattern, raws=raws, quote=quote)
+    alike = pc.and_(
+        pc.equal(rest, pa.scalar(usual, rest.type)), pc.greater(pc.binary_length(values), pa.scalar(len(usual)))
+    )
+    if alike.true_count < len(alike):
+        return _judge_both(values, alike, pattern=pattern, raws=raws, quote=quote)
+    columns: dict[str, pa.Array] = {}
+    for group, raw in enumerate(raws, start=1):
+        if raw == "client":
+            columns[raw] = pc.binary_slice(values, 0, -len(usual)).dictionary_encode()
+        elif raw != "time":
+            same = pa.array([b"-" if match[group] is None else match[group]], pa.binary())
+            column = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(values)), same)
+            columns[raw] = to_numbers(raw, column) if raw in ("status", "bytes") else column
+    return alike, columns
+
+
+def _usual(rest: pa.Array) -> bytes:
+    """The most frequent of the values; nothing of no values."""
+    counts = rest.value_counts()
+    if not len(counts):
+        return b""
+    most = pc.index(counts.field("counts"), pc.max(counts.field("counts"))).as_py()
+    return bytes(counts.field("values")[most].as_py())
+
+
+def _judge_both(
+    values: pa.Array, alike: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence[str], quote: bytes
+) -> Judged:
+    """`judge_client` of the parts that are `alike`, `judge_distinct` of the others, in the order of the lines."""
+    odd = pc.invert(alike)
+    one = judge_client(values.filter(alike), pattern=pattern, raws=raws, quote=quote)
+    two = judge_distinct(values.filter(odd), pattern=pattern, raws=raws, quote=quote)
+    order = pc.array_sort_indices(pa.concat_arrays([pc.indices_nonzero(alike), pc.indices_nonzero(odd)]))
+    columns = {name: joined(column, two[1][name]).take(order) for name, column in one[1].items()}
+    return pa.concat_arrays([one[0], two[0]]).take(order), columns
 
 
 def judge_distinct(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -57,13 +58,17 @@ class Lines:
         self._columns = tuple(c for p in self._pieces for c in p.columns if c in wanted)
         whole = b"".join(p.pattern(wanted) for p in self._pieces)
         self._match = re.compile(whole, re.DOTALL).fullmatch
-        self._each = tuple(re.compile(p.pattern(), re.DOTALL).match for p in self._pieces)
         self._time = next((i for i, p in enumerate(self._pieces) if p.column == "time"), None)
         self._form = fmt.time
         self._zone = timezone
         self._day = fmt.day
         self._unescape = UNESCAPES[fmt.escape]
         self._read_time = reader(fmt.time, timezone, fmt.day)
+
+    @cached_property
+    def _each(self) -> tuple[Callable[..., re.Match[bytes] | None], ...]:
+        """Matches of each piece: made when a line is to be described, since most never are."""
+        return tuple(re.compile(p.pattern(), re.DOTALL).match for p in self._pieces)
 
     def read(self, lines: Iterable[tuple[int, bytes]]) -> tuple[Rows, dict[int, str]]:
         """The lines of the format, each given with its number, and the numbers of the others with the reason."""
@@ -126,6 +131,14 @@ def to_numbers(name: str, column: pa.DictionaryArray) -> pa.Array:
     """A column of `status` or `bytes` as numbers, 0 where it has none."""
     numbers = [int(value) if value.isdigit() else 0 for value in column.dictionary.to_pylist()]
     return pa.array(numbers, _STATUS if name == "status" else _BYTES).take(column.indices)
+
+
+def joined(one: pa.Array, other: pa.Array) -> pa.Array:
+    """Both columns as one; of dictionaries each distinct value stands once."""
+    both = pa.chunked_array([one, other])
+    if pa.types.is_dictionary(both.type):
+        both = both.unify_dictionaries()
+    return both.combine_chunks()
 
 
 def _distinct(column: pa.DictionaryArray) -> pa.DictionaryArray:

@@ -18,6 +18,7 @@ _DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK = re.compile(rb"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?")
 _SCALES = ((10**11, Decimal(1000)), (10**14, Decimal(1)), (10**17, Decimal("0.001")), (10**20, Decimal("0.000001")))
 """An epoch below so much is in s, ms, us, ns: each bound is the year 5138 of its unit, and 1973 of the next."""
+_UNITS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
 
 
 def read_times(values: pa.Array, zone: tzinfo | None) -> pa.Array:
@@ -42,6 +43,14 @@ def any_reader(zone: tzinfo | None) -> Callable[[bytes], int | None]:
         return clf(value) if _CLF.match(value) else iso(value)
 
     return read
+
+
+def form_of(value: bytes) -> str:
+    """The written form of a moment that `read_times` reads: "clf", "iso", or "epoch_" and s, ms, us or ns."""
+    if not _EPOCH.fullmatch(value):
+        return "clf" if _CLF.match(value) else "iso"
+    number = Decimal(value.decode("ascii"))
+    return next((form for (bound, _), form in zip(_SCALES, _UNITS, strict=True) if number < bound), _UNITS[-1])
 
 
 def read_dates(dates: pa.DictionaryArray, clocks: pa.DictionaryArray, zone: tzinfo | None) -> pa.Array:

@@ -163,7 +163,9 @@ class Quotes:
         judge: Callable[[pa.Array], Judged]
         if self._time == "clf" and "time" in kinds and _ends_in_time(parts):
             end = b"]" + b"".join(part.text for part in parts[kinds.index("time") + 1 :])
-            judge = partial(judge_time, pattern=pattern, raws=raws, end=end, quote=quote)
+            judge = partial(
+                judge_time, pattern=pattern, raws=raws, end=end, quote=quote, client=_begins_with_client(parts)
+            )
         elif kinds[:4] == ["literal", "status", "literal", "bytes"] and set(texts) == {b" "} and len(kinds) <= 5:
             judge = partial(judge_numbers, end=b" " if len(kinds) == 5 else b"")
         else:
@@ -188,6 +190,12 @@ def _ends_in_time(parts: Sequence[Piece]) -> bool:
     kinds = [part.kind for part in parts]
     time = parts[kinds.index("time")]
     return kinds.count("time") == 1 and time.before == rb"\[" and set(kinds[kinds.index("time") + 1 :]) <= {"literal"}
+
+
+def _begins_with_client(parts: Sequence[Piece]) -> bool:
+    """The parts begin with the client without an enclosure, and a blank."""
+    kinds = [part.kind for part in parts[:2]]
+    return kinds == ["client", "literal"] and not parts[0].before and parts[1].text.startswith(b" ")
 
 
 def _marked(text: bytes, marks: Sequence[bytes]) -> list[tuple[int, int]]:

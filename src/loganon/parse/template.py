@@ -15,7 +15,7 @@ from loganon.formats import Format
 from loganon.parse.clock import dated
 from loganon.parse.directives import pieces
 from loganon.parse.escapes import UNESCAPES
-from loganon.parse.lines import Lines, Rows, full_lines, plain_lines
+from loganon.parse.lines import Lines, Rows, full_lines, joined, plain_lines
 from loganon.parse.mask import mask
 from loganon.parse.parsed import Parsed, ParseState, Reject
 from loganon.parse.quotes import Quotes
@@ -93,10 +93,4 @@ def _merged(first: Rows, second: Rows) -> dict[str, pa.Array]:
     if not len(second.numbers):
         return dict(first.columns)
     order = pc.array_sort_indices(pa.concat_arrays([first.numbers, second.numbers]))
-    columns = {}
-    for name, column in first.columns.items():
-        both = pa.chunked_array([column, second.columns[name]])
-        if pa.types.is_dictionary(both.type):
-            both = both.unify_dictionaries()
-        columns[name] = both.combine_chunks().take(order)
-    return columns
+    return {name: joined(column, second.columns[name]).take(order) for name, column in first.columns.items()}

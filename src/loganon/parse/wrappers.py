@@ -19,31 +19,23 @@ from dataclasses import replace
 from functools import partial
 
 from loganon.chunks import MAX_LINE_BYTES, Chunk
+from loganon.envelopes import ISO, SYSLOG
 from loganon.parse.lines import split_lines
 from loganon.parse.parsed import Parsed, Parser, ParseState
 
 _FIRST = 20
 _HEAD = 64 << 10
-_PRI = rb"(?:<[0-9]{1,3}>)"
-_ISO = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
-_BSD = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-9][0-9](?: [0-9]{4})? [0-9]{2}:[0-9]{2}:[0-9]{2}"
-_TAG = rb"[^\s\[\]:\"]{1,128}(?:\[[^\]\s]{0,32}\])?: ?"
-_RFC3164 = (
-    _PRI + rb"?(?:" + _BSD + rb"|" + _ISO + rb") (?!(?:stdout|stderr) [FP])(?:(?:[^\s:\"]+|[0-9a-fA-F:.]+) )?" + _TAG
-)
-_SD = rb"(?:-|(?>(?:\[(?>(?:[^\]\"\\]|\"(?>(?:[^\"\\]|\\.)*)\"|\\.)*)\])+))"
-_RFC5424 = (
-    _PRI + rb"?1 (?:" + _ISO + rb"|-) [!-~]{1,255} [!-~]{1,48} [!-~]{1,128} [!-~]{1,32} " + _SD + b" (?:\xef\xbb\xbf)?"
-)
-_SYSLOG = re.compile(rb"^(?:" + _RFC5424 + rb"|" + _RFC3164 + rb")", re.MULTILINE)
-_CRI = re.compile(rb"^" + _ISO + rb" (stdout|stderr) ([FP])(?::[FP])* ", re.MULTILINE)
-_CRI_PART = re.compile(rb"^" + _ISO + rb" (?:stdout|stderr) P ", re.MULTILINE)
+_CRI = re.compile(rb"^" + ISO + rb" (stdout|stderr) ([FP])(?::[FP])* ", re.MULTILINE)
+_CRI_PART = re.compile(rb"^" + ISO + rb" (?:stdout|stderr) P ", re.MULTILINE)
 _CRI_MARKS = (b" stdout P ", b" stderr P ")
 _COMPOSE = re.compile(rb"^[a-z0-9][a-z0-9_.-]{0,127} +\| ", re.MULTILINE)
 _DOCKER = re.compile(rb'\{ ?"log": ?"')
 _DOCKER_PART = re.compile(rb'^\{ ?"log": ?"(?![^\n]*(?<!\\)(?:\\\\)*\\n")', re.MULTILINE)
 
 _DOCKER_MARKS = (b'"log":',)
+
+_OPEN_BYTES = 2 * MAX_LINE_BYTES + 4096
+"""What is open at an end began within so many bytes before it: a line, and what is no longer than one."""
 
 _Part = tuple[bytes, bytes, bool]
 """A stream, a text, and whether the line ends there."""
@@ -121,10 +113,11 @@ def _without_parts(data: bytes, read: _Read) -> bytes:
 
 def whole_lines(data: bytes) -> int:
     """How many bytes of `data`, lines that each end with LF, hold no part of a line whose end could still follow."""
+    near = max(0, len(data) - _OPEN_BYTES)
     ends = [
         _closed(data, read)
         for marks, parts, read in ((_CRI_MARKS, _CRI_PART, _cri_part), (_DOCKER_MARKS, _DOCKER_PART, _docker_part))
-        if any(mark in data for mark in marks) and parts.search(data)  # the marks are found much faster
+        if any(data.find(mark, near) >= 0 for mark in marks) and parts.search(data)  # the marks are found much faster
     ]
     return min(ends, default=len(data))
 
@@ -206,10 +199,10 @@ def _by_line(data: bytes, strip: Callable[[bytes], bytes]) -> bytes:
     return b"\n".join([line if len(line) > MAX_LINE_BYTES else strip(line) for line in data.split(b"\n")])
 
 
-_PATTERNS = {"docker": _DOCKER, "cri": _CRI, "compose": _COMPOSE, "syslog": _SYSLOG}
+_PATTERNS = {"docker": _DOCKER, "cri": _CRI, "compose": _COMPOSE, "syslog": SYSLOG}
 _KINDS: Mapping[str, Callable[[bytes], bytes]] = {
     "docker": _without_docker,
     "cri": _without_cri,
     "compose": partial(_without_prefix, pattern=_COMPOSE),
-    "syslog": partial(_without_prefix, pattern=_SYSLOG),
+    "syslog": partial(_without_prefix, pattern=SYSLOG),
 }

@@ -12,12 +12,18 @@ from dataclasses import dataclass, field
 
 from loganon.errors import ConfigurationError
 from loganon.formats import Format
+from loganon.render.delimited import write_delimited
+from loganon.render.jsonlines import write_json
 from loganon.render.template import write_template
 from loganon.render.values import Kept, Writer
 
 __all__ = ["Kept", "Writer", "Written", "make_writer"]
 
-_DIALECTS: Mapping[str, Callable[[Format, Kept], Writer]] = {"template": write_template}
+_DIALECTS: Mapping[str, Callable[[Format, Kept], Writer]] = {
+    "template": write_template,
+    "delimited": write_delimited,
+    "jsonlines": write_json,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,9 @@ class Written:
 
 
 def make_writer(fmt: Format, kept: Kept) -> Writer:
-    """A callable from a table of permitted columns to its lines in the format, each ended by LF (bytes).
+    """A callable from a table of permitted columns to its lines in the format, each ended by LF (bytes), headers too.
+
+    It remembers the header that it wrote last, and so is for the lines of one log.
 
     `kept`: the raw columns of the format of which something is permitted, each with the columns of the table that it
     became (`Pipeline.kept`). ConfigurationError (78) where the format is one that cannot be written.

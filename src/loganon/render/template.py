@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from loganon.errors import ConfigurationError
 from loganon.formats import Format
 from loganon.parse.directives import Piece, pieces
+from loganon.render.rows import join_rows, text_of
 from loganon.render.values import Kept, Writer, read_text
 
 _FIXED = {"status": b"200", "port": b"0", "number": b"0"}
@@ -55,7 +55,7 @@ def write_template(fmt: Format, kept: Kept) -> Writer:
     """A writer of the format's lines. ConfigurationError (78) where a piece has no stand-in."""
     constants, columns = _plan(_written(pieces(fmt), kept), kept, fmt)
 
-    def write(table: pa.Table) -> bytes:
+    def write(table: pa.Table, layouts: pa.Array | None = None) -> bytes:  # noqa: ARG001 - all lines are alike
         parts: list[pa.Array] = []
         for number, piece in enumerate(columns):
             raw = piece.column or ""
@@ -63,7 +63,7 @@ def write_template(fmt: Format, kept: Kept) -> Writer:
             values = text.values if piece.kind == "time" else _safe(piece, text.values, fmt.escape)
             end = constants[-1] if number == len(columns) - 1 else ""
             parts.append(text.rows(constants[number] + values + end))
-        return _joined(parts)
+        return text_of(join_rows(parts))
 
     return write
 
@@ -127,13 +127,3 @@ def _safe(piece: Piece, values: pl.Series, escape: str) -> pl.Series:
         return values
     encoded = pl.Series([encode(value) for value in values.filter(unsafe)], dtype=pl.String)
     return values.clone().scatter(unsafe.arg_true(), encoded)
-
-
-def _joined(parts: Sequence[pa.Array]) -> bytes:
-    """The text of all rows: the one buffer that holds the joined values, one behind the other."""
-    lines = pc.binary_join_element_wise(*parts, "") if len(parts) > 1 else parts[0]
-    if not len(lines):
-        return b""
-    _, offsets, data = lines.buffers()
-    ends = memoryview(offsets).cast("i")
-    return bytes(memoryview(data)[ends[lines.offset] : ends[lines.offset + len(lines)]])

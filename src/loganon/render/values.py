@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -24,12 +24,19 @@ import pyarrow.compute as pc
 Kept: TypeAlias = Mapping[str, tuple[str, ...]]
 """Raw column -> the table's columns that hold what is permitted of it."""
 
-Writer: TypeAlias = Callable[[pa.Table], bytes]
+
+class Writer(Protocol):
+    """Writes lines of one format."""
+
+    def __call__(self, table: pa.Table, layouts: pa.Array | None = None) -> bytes:
+        """The lines of a table of permitted columns; `layouts`: how each was laid out, for other than templates."""
+        ...
+
 
 METHOD, PROTOCOL = "GET", "HTTP/1.0"
 SUCCESS, FAILURE = 200, 400
 _TIMES = {"clf": "%d/%b/%Y:%H:%M:%S +0000", "iso": "%Y-%m-%dT%H:%M:%SZ"}  # chrono's: English, whatever the locale
-_PER_SECOND = {"epoch_s": 1, "epoch_ms": 1000, "epoch_us": 1_000_000}
+_PER_SECOND = {"epoch_s": 1, "epoch_ms": 1000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
 _CODES = pa.int32()
 
 

@@ -1,15 +1,23 @@
-"""Where logs come from: files, standard input; and what tells one log from another."""
+"""Where logs come from: files, objects, standard input; and what tells one log from another."""
 
 from __future__ import annotations
 
 import sys
 
+from loganon.buckets import is_object
 from loganon.errors import MissingInputError
-from loganon.sources.files import Log, open_log
+from loganon.sources.files import Log
+from loganon.sources.files import open_log as open_file
+from loganon.sources.objects import open_object
 from loganon.sources.stdin import Stream
 
 STDIN = "-"
 Source = Log | Stream
+
+
+def open_log(path: str, *, at: str | None = None) -> Log:
+    """The log at `path`, a file or an object (`s3://bucket/key`); 66 where it cannot be opened. `at` as below."""
+    return open_object(path) if is_object(path) else open_file(path, at=at)
 
 
 def open_source(path: str, *, at: str | None = None) -> Source:

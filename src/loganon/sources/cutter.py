@@ -51,7 +51,7 @@ class Cutter:
         first = block.find(b"\n")
         if self.pending > len(self._held):  # the line that began in an earlier block
             head = self._rest + block[:first]
-            data = b"%b%b\n%b" % (self._held, head[:_KEPT], block[first + 1 : last])
+            data = b"".join((self._held, head[:_KEPT], memoryview(block)[first:last]))
         else:
             data = block[:last] if last < len(block) else block
             data = self._held + data if self._held else data

@@ -14,9 +14,10 @@ from loganon.errors import ConfigurationError, MissingInputError, UnreadableInpu
 from loganon.sources.cutter import TAIL_BYTES, Cutter, Whole
 from loganon.sources.inflate import MAGIC_BYTES, Inflater, Read, compression
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 16 << 20
 BEGINNING_BYTES = 1 << 16
 _TESTED_BYTES = 4096
+_LINE_BYTES = 1 << 14
 _INFLATE_BYTES = 1 << 20
 
 
@@ -44,7 +45,7 @@ def open_log(path: str | os.PathLike[str], *, at: str | None = None) -> Log:
 class Log:
     """An open log file; its content is its bytes after decompression, and all offsets are in that.
 
-    `compression`: "gzip", "bzip2", "xz", "zstd" or None. `size`, `inode`, `mtime_ns`: as at the opening. `damaged`: the
+    `compression`: "gzip", "bzip2", "xz", "zstd" or None. `size`, `device`, `inode`: as at the opening. `damaged`: the
     offset from which on a compressed file could not be read, once it was met.
     """
 
@@ -55,12 +56,15 @@ class Log:
             raise MissingInputError(
                 what, where=path, fix="Give the log file itself; a pipe goes to standard input, `-`"
             )
-        self.path = Path(path)
-        self.size = status.st_size
-        self.inode = status.st_ino
-        self.mtime_ns = status.st_mtime_ns
-        self.damaged: int | None = None
+        self.device, self.inode = status.st_dev, status.st_ino
         self._descriptor = descriptor
+        self._begin(path, status.st_size)
+
+    def _begin(self, path: str, size: int) -> None:
+        """The log is at its beginning; `_raw` can read it."""
+        self.path = Path(path)
+        self.size = size
+        self.damaged: int | None = None
         self._first = self._raw(0, min(_TESTED_BYTES, self.size))
         self.compression = compression(self._first[:MAGIC_BYTES])
         self._start = 0
@@ -180,13 +184,22 @@ class Log:
         return inflater.read, inflater, raw
 
     def _block(self, size: int) -> bytes:
-        """The next `size` bytes of the content; fewer only at its end."""
+        """The next `size` bytes of the content; fewer at its end, and where a line ends shortly before."""
+        if self._inflater is None:
+            size = self._to_line_end(self._file.offset, size)
         found = []
         missing = size
         while missing > 0 and (block := self._read(min(missing, _INFLATE_BYTES) if self._inflater else missing)):
             found.append(block)
             missing -= len(block)
         return found[0] if len(found) == 1 else b"".join(found)
+
+    def _to_line_end(self, offset: int, size: int) -> int:
+        """How many of the `size` bytes end with a line, if one ends near their end: such a block needs no copy."""
+        end = min(offset + size, self.size)
+        near = max(0, min(_LINE_BYTES, end - offset))
+        behind = near - 1 - self._raw(end - near, near).rfind(b"\n")
+        return size if behind == near else end - offset - behind
 
     def _note_damage(self, offset: int) -> None:
         if self._inflater is not None and self._inflater.damaged:

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Literal, Protocol
 
 from loganon.sources.cutter import TAIL_BYTES
+from loganon.sources.removal import name_before
 
 PREFIX_BYTES = 4096
 Prints = tuple[tuple[int, str], ...]
@@ -22,7 +23,7 @@ Prints = tuple[tuple[int, str], ...]
 _COMPRESSED = re.compile(r"\.(?:gz|bz2|xz|zst|zstd|lzma|Z)$")
 _DATE = r"\d{8}(?:[-_.T]?\d{2,10})?|\d{4}[-_.]\d{2}[-_.]\d{2}(?:[-_.T]\d{2}(?:[-_.:]?\d{2}){0,2})?"
 _ROTATED = re.compile(rf"[-_.](?:{_DATE}|\d{{10}})$|\.\d{{1,3}}$|\.(?:old|bak|save)$")
-_DATED = re.compile(rf"[-_.](?:{_DATE})(?=\.[A-Za-z]+$)|(?<=^u_ex)\d{{6,8}}(?=(?:_x)?\.log$)")
+_DATED = re.compile(rf"(?:[-_.](?:{_DATE})|\.\d{{1,3}})(?=\.[A-Za-z]+$)|(?<=^u_ex)\d{{6,8}}(?=(?:_x)?\.log$)")
 
 
 class Known(Protocol):
@@ -158,7 +159,7 @@ def compare(
 
 def stream_name(path: str) -> str:
     """A log's name without directory, compression and rotation: `access.log` of `/var/log/access.log-20261121.gz`."""
-    name = PurePath(path).name
+    name = name_before(PurePath(path).name)
     while True:
         for pattern in (_COMPRESSED, _ROTATED, _DATED):
             shorter = pattern.sub("", name)

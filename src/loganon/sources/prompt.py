@@ -41,6 +41,28 @@ class Prompt:
                 raise self._error
             return data
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that have come and were not read."""
+        with self._changed:
+            return len(self._buffer)
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more comes."""
+        with self._changed:
+            return self._ended
+
+    def take(self, limit: int) -> bytes:
+        """As `read`, without waiting: nothing if nothing has come."""
+        with self._changed:
+            if not self._buffer and not self._ended:
+                return b""
+        return self.read(limit)
+
+    def close(self) -> None:
+        """Nothing: the descriptor is its owner's to close, and the thread ends with the process."""
+
     def stop(self) -> None:
         """Take what is already there as all that comes; may be called from a signal handler."""
         os.write(self._waker, b".")

@@ -23,12 +23,14 @@ class SourceBatch:
     """One source's part: its record as it was read before the log (None: new) and as it is after.
 
     `after` is written as if nothing expired in the commit; the store sets `generation`, `committed` and `deleted`.
-    `cells`: counted lines by the start of their cell (UTC).
+    `cells`: counted lines by the start of their cell (UTC). `rows`: its own rows, for a store that commits each source
+    by itself, where the batch has more than one.
     """
 
     before: Record | None
     after: Record
     cells: Mapping[datetime, int]
+    rows: pa.Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,11 @@ class Placed:
     expired: Counter[str]
 
 
-def place(batch: Batch, spec: TableSpec, cutoff: date | None, writer: str) -> Placed:
-    """The batch's cells in order; ValueError if its rows and its lines do not agree, cell by cell."""
+def place(batch: Batch, spec: TableSpec, cutoff: date | None, writer: str, *, floor: datetime | None = None) -> Placed:
+    """The batch's cells in order; ValueError if its rows and its lines do not agree, cell by cell.
+
+    What is before the cutoff, and cells that begin before the floor, are expired.
+    """
     rows = dict(_split(batch.rows, spec, writer))
     lines: dict[CellName, Counter[str]] = {}
     for part in batch.sources:
@@ -59,7 +64,11 @@ def place(batch: Batch, spec: TableSpec, cutoff: date | None, writer: str) -> Pl
     sums = {name: pc.sum(table[REQUESTS]).as_py() for name, table in rows.items()}
     if sums != {name: counter.total() for name, counter in lines.items()}:
         raise ValueError("a batch's requests are not its counted lines")
-    gone = {name for name in rows if cutoff is not None and name.day < cutoff}
+    gone = {
+        name
+        for name in rows
+        if (cutoff is not None and name.day < cutoff) or (floor is not None and name.start < floor)
+    }
     expired = sum((lines[name] for name in gone), Counter[str]())
     kept = sorted(rows.keys() - gone)
     return Placed({name: rows[name] for name in kept}, {name: lines[name] for name in kept}, expired)

@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 
 from loganon.aggregate import TableSpec
 from loganon.errors import InputOutputError
+from loganon.store.snapshots import Snapshots, decode_snapshots, encode_snapshots
 
 SCHEMA_VERSION = 1
 REQUESTS = "requests"
 _PREFIX = "loganon."
-_OWN = ("store", "schema", "policy", "policy_sha256", "lines", "sealed", "rows", "writer")
+_OWN = ("store", "schema", "policy", "policy_sha256", "lines", "sealed", "rows", "writer", "records")
 _JOIN = "; "
 _THREADS_FROM = 1 << 20
 """Reading a small file by one thread takes a third of the time."""
@@ -29,7 +30,8 @@ class Footer:
     """What a cell says of itself.
 
     `store`: the store's UUID; `lines`: counted lines by source id (their sum is the sum of `requests`); `rows`: rows of
-    the file; `notes`: what the caller adds, such as versions of lists and build dates of databases.
+    the file; `notes`: what the caller adds, such as versions of lists and build dates of databases; `records`: copies
+    of source records (see `snapshots`).
     """
 
     store: str
@@ -41,6 +43,17 @@ class Footer:
     writer: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
     schema: int = SCHEMA_VERSION
+    records: Snapshots = field(default_factory=dict)
+
+
+class DamagedCellError(InputOutputError):
+    """A cell of the store cannot be read, or its totals do not hold; `path` is where it lies."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            "a cell is damaged", where=str(path), fix="Restore it from a backup; a run that meets it puts it aside"
+        )
 
 
 def encode_cell(table: pa.Table, footer: Footer) -> bytes:
@@ -66,20 +79,46 @@ def decode_cell(data: bytes, path: Path, store: str, spec: TableSpec) -> tuple[p
         with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
             table = file.read(use_threads=len(data) >= _THREADS_FROM)
     except (pa.ArrowException, OSError, ValueError):
-        raise damaged_cell(path) from None
+        raise DamagedCellError(path) from None
     table = table.replace_schema_metadata(None)
-    if table.schema != spec.schema or table.num_rows != footer.rows:
-        raise damaged_cell(path)
+    if table.num_rows != footer.rows:
+        raise DamagedCellError(path)
+    if table.schema != spec.schema:
+        raise InputOutputError(
+            "a cell has other columns than the policy", where=str(path), fix="Move it out of the store"
+        )
     if (pc.sum(table[REQUESTS]).as_py() or 0) != sum(footer.lines.values()):
-        raise damaged_cell(path)
+        raise DamagedCellError(path)
     return table, footer
+
+
+def decode_totals(data: bytes, path: Path, store: str, spec: TableSpec) -> tuple[tuple[int, ...], Footer]:
+    """The number of rows, the sum of each measure, and the footer of a cell of this store; 74 as `decode_cell`.
+
+    Of the rows only the measures are read: a quarter of the time.
+    """
+    footer = decode_footer(pa.BufferReader(data), path, store)
+    try:
+        with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
+            same = file.schema_arrow.remove_metadata() == spec.schema
+            table = file.read(columns=list(spec.measures), use_threads=False)
+    except (pa.ArrowException, OSError, ValueError):
+        raise DamagedCellError(path) from None
+    if not same or table.num_rows != footer.rows:
+        raise DamagedCellError(path)
+    return totals_of(table, spec), footer
+
+
+def totals_of(table: pa.Table, spec: TableSpec) -> tuple[int, ...]:
+    """The number of rows, and the sum of each measure."""
+    return (table.num_rows, *(pc.sum(table[measure]).as_py() or 0 for measure in spec.measures))
 
 
 def decode_footer(file: BinaryIO | pa.NativeFile, path: Path, store: str) -> Footer:
     """The footer of an open cell of this store; 74 if it is damaged or another store's."""
     footer = read_footer(file)
     if footer is None:
-        raise damaged_cell(path)
+        raise DamagedCellError(path)
     if footer.store != store or footer.schema > SCHEMA_VERSION:
         raise InputOutputError(
             "a cell is another store's or a newer program's", where=str(path), fix="Move it out of the store"
@@ -88,19 +127,14 @@ def decode_footer(file: BinaryIO | pa.NativeFile, path: Path, store: str) -> Foo
 
 
 def read_footer(file: BinaryIO | pa.NativeFile) -> Footer | None:
-    """The footer of an open cell of any store; None if it is damaged."""
+    """The footer of an open cell of any store; None if it is damaged; OSError where the disk fails."""
     try:
         metadata = pq.read_metadata(file)
         return _decode(metadata.metadata or {}, metadata.num_rows)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, OSError) and error.errno:  # pyarrow's own have no number
+            raise
         return None
-
-
-def damaged_cell(path: Path) -> InputOutputError:
-    """The error for a cell that cannot be read or whose totals do not hold."""
-    return InputOutputError(
-        "a cell is damaged", where=str(path), fix="Restore it from a backup, or move it out of the store"
-    )
 
 
 def join_notes(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
@@ -123,7 +157,9 @@ def _encode(footer: Footer) -> dict[str, str]:
         "rows": str(footer.rows),
         "writer": footer.writer,
     }
-    if not footer.notes.keys().isdisjoint(own):
+    if footer.records:
+        own["records"] = encode_snapshots(footer.records)
+    if not footer.notes.keys().isdisjoint(_OWN):
         raise ValueError("a note has the name of one of the footer's own keys")
     return {_PREFIX + name: value for name, value in (own | dict(sorted(footer.notes.items()))).items()}
 
@@ -148,4 +184,5 @@ def _decode(metadata: Mapping[bytes, bytes], rows: int) -> Footer:
         writer=found["writer"],
         notes={name: value for name, value in found.items() if name not in _OWN},
         schema=int(found["schema"]),
+        records=decode_snapshots(found["records"]) if "records" in found else {},
     )

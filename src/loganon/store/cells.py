@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from loganon.aggregate import TableSpec
 from loganon.errors import InputOutputError
-from loganon.store.cell import Footer, damaged_cell, decode_cell, decode_footer, encode_cell, join_notes
-from loganon.store.files import Files
+from loganon.store.cell import (
+    DamagedCellError,
+    Footer,
+    decode_cell,
+    decode_footer,
+    decode_totals,
+    encode_cell,
+    join_notes,
+    totals_of,
+)
+from loganon.store.documents import damaged
+from loganon.store.files import Files, open_regular
 from loganon.store.journal import Staging
 from loganon.store.layout import CellName, Layout, parse_cell, parse_partition
 from loganon.store.manifest import PolicyStamp
+from loganon.store.snapshots import Snapshots
+
+_ENCODERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,20 @@ class CellInfo:
     name: CellName
     size: int
     footer: Footer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The next version of a cell: its rows, and what its footer says of them; `records` are those of the standing
+    version among them.
+    """
+
+    name: CellName
+    table: pa.Table
+    lines: Mapping[str, int]
+    sealed: bool
+    notes: Mapping[str, str]
+    records: Snapshots = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +81,9 @@ class Partition:
 
     @property
     def sealed(self) -> bool:
-        """True if a cell says that the day is sealed."""
-        return any(cell.footer.sealed for cell in self.cells if cell.footer)
+        """True if the day has readable cells and each says that it is sealed."""
+        footers = [cell.footer for cell in self.cells if cell.footer]
+        return bool(footers) and all(footer.sealed for footer in footers)
 
     @property
     def damaged(self) -> tuple[CellName, ...]:
@@ -110,23 +137,25 @@ class Cells:
             except FileNotFoundError:
                 continue
             except (InputOutputError, OSError):  # one that cannot be read keeps no other from being deleted
-                cells.append(CellInfo(name, self._path(name).lstat().st_size, None))
+                cells.append(CellInfo(name, self._size(name), None))
         return Partition(day, tuple(cells))
 
     def sealed(self, day: date) -> bool:
-        """True if the day has cells and they are sealed: all are or none is, so the first readable one is asked.
+        """True if the day has cells and each is sealed: one that a backup brought back may not be.
 
-        74 where the day has cells and none can be read.
+        74 where one is damaged, or none is this store's.
         """
-        failed = None
+        failed, found = None, []
         for name in self.names(day):
             try:
-                return self.footer(name).sealed
+                found.append(self.footer(name).sealed)
+            except DamagedCellError:
+                raise
             except InputOutputError as error:
                 failed = failed or error
-        if failed is not None:
+        if failed is not None and not found:
             raise failed
-        return False
+        return bool(found) and all(found)
 
     def read(self, name: CellName, spec: TableSpec) -> tuple[pa.Table, Footer] | None:
         """Rows and footer; None if there is no such cell; 74 if it is damaged."""
@@ -137,47 +166,60 @@ class Cells:
             return None
         return decode_cell(data, path, self._uuid, spec)
 
-    def stage(
-        self,
-        staging: Staging,
-        name: CellName,
-        table: pa.Table,
-        spec: TableSpec,
-        *,
-        lines: Mapping[str, int],
-        sealed: bool,
-        notes: Mapping[str, str],
-    ) -> None:
-        """The next version of a cell waits in `staging`; read back, its sums must be those of `table`."""
-        footer = Footer(
+    def stage(self, staging: Staging, versions: Iterable[Version], spec: TableSpec) -> None:
+        """The next versions of cells wait in `staging`; read back, their sums must be those of their rows.
+
+        They are encoded by two threads; so few wait at a time that they cost no more memory than a cell each.
+        """
+        waiting: deque[tuple[Version, Footer, Future[bytes]]] = deque()
+        with ThreadPoolExecutor(_ENCODERS, thread_name_prefix="cells") as encoders:
+            for version in versions:
+                footer = self._footer(version)
+                waiting.append((version, footer, encoders.submit(encode_cell, version.table, footer)))
+                if len(waiting) > _ENCODERS:
+                    self._add(staging, *waiting.popleft(), spec)
+            while waiting:
+                self._add(staging, *waiting.popleft(), spec)
+
+    def _footer(self, version: Version) -> Footer:
+        return Footer(
             store=self._uuid,
             policy=self._policy.name,
             policy_sha256=self._policy.sha256,
-            lines=lines,
-            sealed=sealed,
-            rows=table.num_rows,
-            writer=name.writer,
-            notes=notes,
+            lines=version.lines,
+            sealed=version.sealed,
+            rows=version.table.num_rows,
+            writer=version.name.writer,
+            notes=version.notes,
+            records=version.records,
         )
-        path, wanted = self._path(name), _totals(table, spec)
+
+    def _add(self, staging: Staging, version: Version, footer: Footer, encoded: Future[bytes], spec: TableSpec) -> None:
+        path, wanted = self._path(version.name), totals_of(version.table, spec)
 
         def check(data: bytes) -> None:
-            found, read = decode_cell(data, path, self._uuid, spec)
-            if _totals(found, spec) != wanted or read != footer:
-                raise damaged_cell(path)
+            try:
+                found, read = decode_totals(data, path, self._uuid, spec)
+            except DamagedCellError:  # it is the new version that is, not the standing one
+                raise damaged(self._layout.staging) from None
+            if found != wanted or read != footer:
+                raise damaged(self._layout.staging)
 
-        staging.add(name.path, encode_cell(table, footer), check)
+        staging.add(version.name.path, encoded.result(), check)
 
     def _path(self, name: CellName) -> Path:
         return self._layout.root / name.path
 
     def _info(self, name: CellName) -> tuple[int, Footer]:
         path = self._path(name)
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise damaged_cell(path)
-            return status.st_size, decode_footer(file, path, self._uuid)
+        with open_regular(path) as file:
+            return os.fstat(file.fileno()).st_size, decode_footer(file, path, self._uuid)
+
+    def _size(self, name: CellName) -> int:
+        try:
+            return self._path(name).lstat().st_size
+        except OSError:
+            return 0
 
 
 def add_lines(old: Mapping[str, int], new: Mapping[str, int]) -> Counter[str]:
@@ -188,7 +230,3 @@ def add_lines(old: Mapping[str, int], new: Mapping[str, int]) -> Counter[str]:
 def merge_notes(old: Footer | None, new: Mapping[str, str]) -> dict[str, str]:
     """The notes of a cell's next version."""
     return join_notes(old.notes if old else {}, new)
-
-
-def _totals(table: pa.Table, spec: TableSpec) -> tuple[int, ...]:
-    return (table.num_rows, *(pc.sum(table[measure]).as_py() or 0 for measure in spec.measures))

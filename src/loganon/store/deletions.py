@@ -5,24 +5,25 @@ A deletion that was interrupted has begun once, however often it is tried again.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from loganon.store.documents import Document, dump
-from loganon.store.files import PRIVATE, Files
+from loganon.store.documents import Document
+from loganon.store.files import Files
+from loganon.store.layout import parse_partition
+from loganon.store.logfile import LogFile
 
 VERSION = 1
 BEGUN = "begun"
 DONE = "done"
+_MEMBERS = frozenset(("partition", "state"))
 
 
 class DeletionLog:
     """The record at `path`; `policy_sha256`: the policy under which is deleted."""
 
     def __init__(self, files: Files, path: Path, policy_sha256: str) -> None:
-        self._files = files
-        self._path = path
+        self._log = LogFile(files, path, _MEMBERS)
         self._policy = policy_sha256
 
     def begin(self, day: date, *, files: int, rows: int, size: int, rule: str, now: datetime) -> None:
@@ -39,11 +40,13 @@ class DeletionLog:
 
     def entries(self) -> list[Document]:
         """All entries, oldest first; a line that was cut short by a crash is left out."""
-        try:
-            lines = self._files.read(self._path).splitlines()
-        except FileNotFoundError:
-            return []
-        return [entry for entry in map(_parse, lines) if entry is not None]
+        return self._log.entries()
+
+    def unfinished(self) -> list[date]:
+        """The days of which a deletion has begun and is not done."""
+        last = {entry["partition"]: entry["state"] for entry in self.entries()}
+        days = (parse_partition(f"date={day}") for day, state in last.items() if state == BEGUN)
+        return sorted(day for day in days if day is not None)
 
     def _last(self, day: date) -> Document | None:
         """The partition's entry that has begun and is not done."""
@@ -51,24 +54,4 @@ class DeletionLog:
         return found[-1] if found and found[-1]["state"] == BEGUN else None
 
     def _append(self, entry: Document, state: str, now: datetime) -> None:
-        entry = entry | {"version": VERSION, "state": state, "time": now.astimezone(UTC).isoformat()}
-        new = not self._path.exists()
-        torn = not new and not self._files.read(self._path).endswith(b"\n")
-        descriptor = self._files.append(self._path, PRIVATE)
-        try:
-            self._files.write(descriptor, (b"\n" if torn else b"") + dump(entry))
-            self._files.sync(descriptor)
-        finally:
-            self._files.close(descriptor)
-        if new:
-            self._files.sync_directory(self._path.parent)
-
-
-def _parse(line: bytes) -> Document | None:
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(entry, dict) or not {"partition", "state"} <= entry.keys():
-        return None
-    return entry
+        self._log.append(entry | {"version": VERSION, "state": state, "time": now.astimezone(UTC).isoformat()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,17 @@ def dump(document: Document) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
-def load(data: bytes, path: Path, *, version: int) -> Document:
-    """The object; 78 if a newer program wrote it, 74 if it is damaged."""
+Steps = Mapping[int, Callable[[Document], Document]]
+"""How a document of each older version is read: what it says, in the words of the version after it."""
+
+
+def load(data: bytes, path: Path, *, version: int, steps: Steps | None = None) -> Document:
+    """The object as `version` says it; 78 if a newer program wrote it, 74 if it is damaged.
+
+    An older one is brought forward by `steps`, version by version; without a step for it, it is damaged.
+    """
     try:
-        document = json.loads(data)
+        document: Document = json.loads(data)
         found = document["version"]
         if type(found) is not int or not isinstance(document, dict):
             raise damaged(path)
@@ -31,6 +39,10 @@ def load(data: bytes, path: Path, *, version: int) -> Document:
         raise ConfigurationError(
             "written by a newer loganon", where=str(path), fix="Install that version or a later one"
         )
+    for older in range(found, version):
+        if steps is None or older not in steps:
+            raise damaged(path)
+        document = steps[older](document)
     return document
 
 
@@ -54,3 +66,10 @@ def day(text: object) -> date:
     if not isinstance(text, str):
         raise TypeError("no day")
     return date.fromisoformat(text)
+
+
+def count(number: object) -> int:
+    """The number, an integer from 0 on; ValueError for anything else."""
+    if type(number) is not int or number < 0:
+        raise ValueError("no count")
+    return number

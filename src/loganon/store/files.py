@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from loganon.errors import CannotWriteError, InputOutputError, LoganonError
+from loganon.renames import exchange
 
 _CANNOT_WRITE = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE)
@@ -73,6 +75,10 @@ class Files:
         """`target` is what `source` was."""
         source.replace(target)
 
+    def exchange(self, one: Path, other: Path) -> None:
+        """Each of the two names is what the other was, in one step."""
+        exchange(one, other)
+
     def unlink(self, path: Path, *, at: int | None = None) -> None:
         """The name is gone; `at`: a descriptor of the directory that holds it."""
         os.unlink(path if at is None else path.name, dir_fd=at)
@@ -96,8 +102,8 @@ class Files:
                 path.chmod(modes.directory)
 
     def read(self, path: Path) -> bytes:
-        """The file's bytes; a link is an error."""
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        """The file's bytes; a link, a pipe or a device is an error."""
+        with open_regular(path) as file:
             return file.read()
 
     def open_lock(self, path: Path) -> int:
@@ -115,6 +121,20 @@ class Files:
     def pause(self, seconds: float) -> None:
         """Some time has passed."""
         time.sleep(seconds)
+
+
+def open_regular(path: Path | str, *, at: int | None = None) -> BinaryIO:
+    """The regular file at `path`, open to be read; OSError for anything else, which is neither followed nor waited for.
+
+    `at`: a descriptor of the directory that holds it.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        kind = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(kind, "is no regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def put(files: Files, path: Path, data: bytes, modes: Modes = PRIVATE) -> None:

@@ -57,7 +57,10 @@ def replace_values(table: pa.Table, fold: Fold, values: pl.DataFrame) -> pa.Tabl
         return table
     hits = values.select(fold.columns).with_columns(pl.lit(value=True).alias(_HIT))
     joined = frame_of(table, fold.columns).join(hits, on=fold.columns, how="left", maintain_order="left")
-    mask = joined[_HIT].is_not_null().to_arrow()
+    hit = joined[_HIT].is_not_null()
+    if not hit.any():
+        return table
+    mask = hit.to_arrow()
     for name, other in zip(fold.columns, fold.other, strict=True):
         position = table.schema.get_field_index(name)
         kind = table.schema.field(name)

@@ -6,6 +6,8 @@
     4. `commit.json` (staged name -> final name, size, SHA-256) is put in place and synced: the commit point;
     5. all are renamed into place, every directory touched is synced, `commit.json` is unlinked, `_loganon/` is synced.
 
+A commit may bring a whole new table (see `swap`), which is exchanged for the standing one as the first part of step 5.
+
 Whoever takes the lock repeats steps 3 and 5 whole. First it syncs `commit.json` and its name: after a kill in step 4
 the journal may stand only in memory, and a file renamed on its word must not outlast it.
 """
@@ -20,11 +22,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loganon.errors import InputOutputError
-from loganon.store.documents import damaged, dump, load
+from loganon.store.documents import Steps, damaged, dump, load
 from loganon.store.files import PRIVATE, Files, Modes, put, put_by
-from loganon.store.layout import Layout, is_committable, is_staged, is_table_file
+from loganon.store.layout import Layout, is_committable, is_staged, is_staged_table, is_table_file
+from loganon.store.swap import WaitingTable, check_table, clear_tables, swap_table
 
-VERSION = 1
+VERSION = 2
+_STEPS: Steps = {1: lambda document: document | {"table": None}}
+"""Version 1 knew of no table."""
+
 Check = Callable[[bytes], None]
 """Raises if the bytes read back are not what was meant."""
 
@@ -50,6 +56,8 @@ class Journal:
         self._files = files
         self._layout = layout
         self._modes = modes
+        self.left: tuple[tuple[str, str], ...] = ()
+        """What could not be deleted of a table that stood before: paths under the store, and why."""
 
     def begin(self) -> Staging:
         """A new, empty batch."""
@@ -62,9 +70,15 @@ class Journal:
         except FileNotFoundError:
             pass
         else:
-            self._repeat(_decode(data, self._layout.commit))
+            self._repeat(_decode(data, self._layout.commit), _decode_table(data, self._layout.commit))
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing is left in `staging/`, but for what of a table cannot be deleted, which is in `left`."""
+        self.left = clear_tables(self._files, self._layout)
         for path in sorted(self._layout.staging.iterdir()):
-            self._files.unlink(path)
+            if not is_staged_table(path.name):
+                self._files.unlink(path)
 
     def make_folders(self, moves: Iterable[Move]) -> None:
         """The partitions that `moves` need exist, on the disk: no file leaves staging for a directory that can be lost.
@@ -80,12 +94,14 @@ class Journal:
     def _folders(self, moves: Iterable[Move]) -> list[Path]:
         return sorted({(self._layout.root / move.final).parent for move in moves})
 
-    def _repeat(self, moves: tuple[Move, ...]) -> None:
+    def _repeat(self, moves: tuple[Move, ...], table: str | None) -> None:
         self._sync_again(self._layout.commit)
         self._files.sync_directory(self._layout.private)
         pending = [move for move in moves if self._is_staged(move)]
+        if table is not None:
+            check_table(self._files, self._layout, table)
         self.make_folders(moves)
-        self.apply(moves, pending)
+        self.apply(moves, pending, table)
 
     def _is_staged(self, move: Move) -> bool:
         """True if the file still waits in staging, False if it is in place; 74 if it is neither."""
@@ -108,9 +124,11 @@ class Journal:
         finally:
             self._files.close(descriptor)
 
-    def apply(self, moves: Iterable[Move], pending: Iterable[Move]) -> None:
-        """Step 5: `pending` are renamed, and whatever `moves` touch is synced."""
+    def apply(self, moves: Iterable[Move], pending: Iterable[Move], table: str | None = None) -> None:
+        """Step 5: the table is exchanged, `pending` are renamed, and whatever `moves` touch is synced."""
         layout = self._layout
+        if table is not None:
+            swap_table(self._files, layout, table)
         for move in pending:
             self._files.rename(layout.staging / move.staged, layout.root / move.final)
         for folder in (*self._folders(moves), layout.staging):
@@ -130,6 +148,12 @@ class Staging:
         self._batch = secrets.token_hex(16)
         self._moves: list[Move] = []
         self._checks: list[Check | None] = []
+        self._table: str | None = None
+
+    def begin_table(self) -> WaitingTable:
+        """An empty table, which is to be filled and finished and then becomes the whole table with this batch."""
+        self._table = self._batch
+        return WaitingTable(self._files, self._layout, self._batch, self._modes)
 
     def add(self, final: str, data: bytes, check: Check | None = None) -> None:
         """`data` waits on the disk to become the file `final` (a path under the store)."""
@@ -145,13 +169,15 @@ class Staging:
     def commit(self) -> None:
         """All added files are in place, on the disk."""
         layout, files = self._layout, self._files
+        if self._table is not None:
+            check_table(files, layout, self._table)
         files.sync_directory(layout.staging)
         for move, check in zip(self._moves, self._checks, strict=True):
             self._read_back(move, check)
         self._journal.make_folders(self._moves)
         waiting = layout.staging / f"{self._batch}-commit"
-        put_by(files, waiting, layout.commit, _encode(self._moves))
-        self._journal.apply(self._moves, self._moves)
+        put_by(files, waiting, layout.commit, _encode(self._moves, self._table))
+        self._journal.apply(self._moves, self._moves, self._table)
 
     def _read_back(self, move: Move, check: Check | None) -> None:
         data = self._files.read(self._layout.staging / move.staged)
@@ -161,14 +187,22 @@ class Staging:
             check(data)
 
 
-def _encode(moves: list[Move]) -> bytes:
+def _encode(moves: list[Move], table: str | None) -> bytes:
     entries = [{"staged": m.staged, "final": m.final, "size": m.size, "sha256": m.sha256} for m in moves]
     directories = sorted({str(Path(m.final).parent) for m in moves})
-    return dump({"version": VERSION, "files": entries, "directories": directories})
+    return dump({"version": VERSION, "files": entries, "directories": directories, "table": table})
+
+
+def _decode_table(data: bytes, path: Path) -> str | None:
+    """The id of the table that a journal brings; None where it brings none."""
+    table = load(data, path, version=VERSION, steps=_STEPS).get("table")
+    if table is not None and not (isinstance(table, str) and is_staged_table(f"{table}-table")):
+        raise damaged(path)
+    return table
 
 
 def _decode(data: bytes, path: Path) -> tuple[Move, ...]:
-    document = load(data, path, version=VERSION)
+    document = load(data, path, version=VERSION, steps=_STEPS)
     try:
         moves = tuple(
             Move(entry["staged"], entry["final"], entry["size"], entry["sha256"]) for entry in document["files"]
@@ -179,3 +213,20 @@ def _decode(data: bytes, path: Path) -> tuple[Move, ...]:
     if not sound:
         raise damaged(path)
     return moves
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A commit that stands unfinished: its files, and the id of the table that it brings, if it does."""
+
+    moves: tuple[Move, ...] = ()
+    table: str | None = None
+
+
+def read_commit(files: Files, layout: Layout) -> Unfinished | None:
+    """The commit that stands unfinished, None where none does; 74 if its journal is damaged."""
+    try:
+        data = files.read(layout.commit)
+    except FileNotFoundError:
+        return None
+    return Unfinished(_decode(data, layout.commit), _decode_table(data, layout.commit))

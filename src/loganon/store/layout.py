@@ -2,10 +2,12 @@
 
 STORE/access/date=YYYY-MM-DD/hour-HH[.WRITER].parquet     the table (`day[.WRITER].parquet` where time is by day)
 STORE/_loganon/store.json                                 identity, frozen policy, key check
-STORE/_loganon/state.json                                 cutoff, last commit
+STORE/_loganon/state.json                                 cutoff, last commit, sum of generations, floor
 STORE/_loganon/sources/<id>.json                          one record a source
 STORE/_loganon/lock, commit.json, staging/                lock, journal, files in the making
 STORE/_loganon/quarantine/date=YYYY-MM-DD/                damaged cells
+STORE/_loganon/quarantine.jsonl                           which cells were put there, when, why
+STORE/_loganon/reserve                                    room that the cutoff can rise in on a full disk
 STORE/_loganon/deletions.jsonl                            what was deleted, when, by which rule
 """
 
@@ -13,22 +15,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from loganon.errors import ConfigurationError
 
 TABLE = "access"
+TABLE_ID = "_table.json"
 PRIVATE_NAME = "_loganon"
 STORE_FILE = f"{PRIVATE_NAME}/store.json"
 STATE_FILE = f"{PRIVATE_NAME}/state.json"
 SOURCES = f"{PRIVATE_NAME}/sources"
+RESTORED = "restored"
+"""The writer whose cells are good copies of damaged ones, put back from a backup."""
 
 _WRITER = re.compile(r"[a-z0-9-]{1,32}")
 _RECORD_ID = re.compile(r"[a-z0-9][a-z0-9-]{7,63}")
 _PARTITION = re.compile(r"date=([0-9]{4}-[0-9]{2}-[0-9]{2})")
 _CELL = re.compile(r"(?:hour-([01][0-9]|2[0-3])|day)(?:\.([a-z0-9-]{1,32}))?\.parquet")
 _STAGED = re.compile(r"[0-9a-f]{32}-[a-z0-9]{1,12}")
+_STAGED_TABLE = re.compile(r"[0-9a-f]{32}-table")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,6 +61,11 @@ class CellName:
         """The moment at which the cell begins (UTC)."""
         return datetime.combine(self.day, time(max(self.hour, 0)), UTC)
 
+    @property
+    def end(self) -> datetime:
+        """The moment at which the next cell begins (UTC)."""
+        return self.start + (timedelta(days=1) if self.hour < 0 else timedelta(hours=1))
+
 
 class Layout:
     """The paths of the store at `root`."""
@@ -70,11 +81,17 @@ class Layout:
         self.commit = self.private / "commit.json"
         self.staging = self.private / "staging"
         self.quarantine = self.private / "quarantine"
+        self.quarantine_log = self.private / "quarantine.jsonl"
         self.deletions = self.private / "deletions.jsonl"
+        self.reserve = self.private / "reserve"
 
     def partition(self, day: date) -> Path:
         """The partition's directory."""
         return self.table / partition_name(day)
+
+    def staged_table(self, table: str) -> Path:
+        """The directory in which the table of this id waits."""
+        return self.staging / f"{table}-table"
 
     def record(self, source: str) -> Path:
         """The file of a source's record."""
@@ -127,22 +144,35 @@ def cell_of(moment: datetime, unit: str, writer: str) -> CellName:
     return name
 
 
+def cell_at(moment: datetime, unit: str) -> CellName:
+    """The cell in which a line of this moment lies."""
+    moment = moment.astimezone(UTC)
+    return CellName(moment.date(), moment.hour if unit == "hour" else -1)
+
+
 def check_writer(writer: str | None) -> str:
     """The writer as it stands in names ("" for None); 78 for what cannot stand there."""
     if writer is None:
         return ""
+    if writer == RESTORED:
+        raise ConfigurationError(f"{RESTORED} is the name of copies from a backup", fix="Choose another --writer")
     if not _WRITER.fullmatch(writer):
         raise ConfigurationError("a writer's name is 1 to 32 of a-z, 0-9 and -", fix="Choose another --writer")
     return writer
 
 
-def is_table_file(path: str) -> bool:
-    """True for the path (under the store) of a cell."""
+def parse_table_file(path: str) -> CellName | None:
+    """The cell of a path under the store; None for any other path."""
     parts = path.split("/")
     if len(parts) != 3 or parts[0] != TABLE:
-        return False
+        return None
     day = parse_partition(parts[1])
-    return day is not None and parse_cell(day, parts[2]) is not None
+    return parse_cell(day, parts[2]) if day is not None else None
+
+
+def is_table_file(path: str) -> bool:
+    """True for the path (under the store) of a cell."""
+    return parse_table_file(path) is not None
 
 
 def is_committable(path: str) -> bool:
@@ -151,6 +181,11 @@ def is_committable(path: str) -> bool:
         return True
     folder, _, name = path.rpartition("/")
     return folder == SOURCES and parse_record(name) is not None
+
+
+def is_staged_table(name: str) -> bool:
+    """True for the name of a table that waits, or of one that stood before."""
+    return _STAGED_TABLE.fullmatch(name) is not None
 
 
 def is_staged(name: str) -> bool:

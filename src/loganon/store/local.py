@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import hmac
 import math
 import os
@@ -11,27 +10,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
-from loganon.errors import BusyError, ConfigurationError, InputOutputError
+from loganon.errors import BusyError, ConfigurationError, InputOutputError, LoganonError
 from loganon.store.balance import Balance, balances
 from loganon.store.cells import Cells, Partition
+from loganon.store.change import sum_generations
+from loganon.store.creation import check_place, furnish, make_root, table_modes
 from loganon.store.deletions import DeletionLog
 from loganon.store.documents import Document
-from loganon.store.files import PRIVATE, Files, Modes, put_by, reported
+from loganon.store.files import PRIVATE, Files, Modes, open_regular, reported
 from loganon.store.folds import Limits
 from loganon.store.held import Held
-from loganon.store.journal import Journal
-from loganon.store.layout import PRIVATE_NAME, TABLE, Layout, is_staged
+from loganon.store.journal import Journal, Unfinished, read_commit
+from loganon.store.layout import STORE_FILE, CellName, Layout
 from loganon.store.manifest import (
     Manifest,
     PolicyStamp,
     State,
     decode_manifest,
     decode_state,
-    encode_manifest,
-    encode_state,
 )
-from loganon.store.records import Record, read_records
+from loganon.store.quarantine import Quarantine, Quarantined
+from loganon.store.records import Record, read_records, read_records_safely
+from loganon.store.replacement import Replaced, Rewrite, measure, require_whole
+from loganon.store.tree import Entry, read_tree
 
 WAIT = timedelta(seconds=60)
 _PAUSE = 0.05
@@ -40,8 +43,12 @@ _PAUSE = 0.05
 class LocalStore:
     """An existing store. What it reads without the lock may be of the moment before or after a commit.
 
-    `uuid`, `path`, `policy` (frozen), `created`, `group`; `limits`: the most that one cell holds.
+    `uuid`, `path`, `policy` (frozen), `created`, `group`; `limits`: the most that one cell holds; `findings` and
+    `notes`: what the holders of its lock have found: errors, and what was made good.
     """
+
+    exclusive = True
+    """Whoever holds the lock is alone: a batch of many sources is committed whole."""
 
     def __init__(
         self, path: Path, manifest: Manifest, *, files: Files | None = None, limits: Limits | None = None
@@ -52,10 +59,13 @@ class LocalStore:
         self.created = manifest.created
         self.group = manifest.group
         self.limits = limits or Limits()
+        self.findings: list[LoganonError] = []
+        self.notes: list[str] = []
+        self._lost: LoganonError | None = None
         self._manifest = manifest
         self._files = files or Files()
         self._layout = Layout(path)
-        self._modes = _modes(manifest.group)
+        self._modes = table_modes(manifest.group)
 
     @classmethod
     def create(
@@ -75,17 +85,17 @@ class LocalStore:
         78 where the directory holds anything else, or where another process has meanwhile made another store there.
         """
         path, files = path.absolute(), files or Files()
-        modes = _modes(group)
+        modes = table_modes(group)
         manifest = Manifest(str(uuid.uuid4()), now.astimezone(UTC), stamp, key_check, group)
         with reported(path):
-            _make_root(files, path, modes)
+            make_root(files, path, modes)
             layout = Layout(path)
             files.mkdir(layout.private, PRIVATE)
             lock = _lock(files, layout, wait)
             try:
                 standing = _read_manifest(files, layout)
                 if standing is None:
-                    _furnish(files, layout, manifest, modes)
+                    furnish(files, layout, manifest, modes)
             finally:
                 os.close(lock)
         if standing and (standing.policy.sha256, standing.key_check) != (stamp.sha256, key_check):
@@ -108,14 +118,34 @@ class LocalStore:
             manifest = _read_manifest(files, Layout(path))
         return None if manifest is None else cls(path, manifest, files=files, limits=limits)
 
+    @staticmethod
+    def check_place(path: Path, group: str | None = None) -> None:
+        """Nothing where `create` could make a store for `group`; 78 where it could not. It makes nothing."""
+        table_modes(group)
+        path = path.absolute()
+        with reported(path):
+            check_place(path)
+
+    def catch_up(self) -> None:
+        """What is known of the store is what an unfinished commit makes of it: it may bring another policy or key."""
+        pending = self.pending()
+        if pending is not None and any(move.final == STORE_FILE for move in pending.moves):
+            with self.locked() as held:
+                self._manifest, self.policy = held.manifest, held.policy
+
     def check_key(self, value: str) -> None:
         """Nothing if the key is the one the store was made with; 78 otherwise."""
-        if not hmac.compare_digest(value.encode(), self._manifest.key_check.encode()):
+        if not self._is_key(value):
+            self.catch_up()
+        if not self._is_key(value):
             raise ConfigurationError(
                 "the key is not the one that this store was made with",
                 where=str(self.path),
-                fix="Give its key by --key-file; with another key every log would look new",
+                fix="Give its key by --key-file; if it is lost, see `loganon key reset --help`",
             )
+
+    def _is_key(self, value: str) -> bool:
+        return hmac.compare_digest(value.encode(), self._manifest.key_check.encode())
 
     @contextmanager
     def locked(self, wait: timedelta = WAIT) -> Iterator[Held]:
@@ -132,6 +162,7 @@ class LocalStore:
             try:
                 yield held
             finally:
+                self._lost = held.lost
                 held.close()
         finally:
             os.close(lock)
@@ -149,19 +180,87 @@ class LocalStore:
         with reported(self.path):
             return read_records(self._files, self._layout)
 
+    def records_safely(self) -> tuple[dict[str, Record], tuple[str, ...]]:
+        """The source records that can be read, by id, and the ids of those that cannot."""
+        with reported(self.path):
+            return read_records_safely(self._files, self._layout)
+
+    def check_records(self) -> None:
+        """Nothing if the last holder of the lock found all source records or could make them again; 74 otherwise."""
+        if self._lost is not None:
+            raise self._lost
+
+    def generations(self) -> tuple[int, int]:
+        """What the generations of all records are to add up to, and what those that can be read do."""
+        found = sum_generations(self.records_safely()[0].values())
+        stated = self._state().generations
+        return found if stated is None else stated, found
+
+    def floor(self) -> datetime | None:
+        """The moment (UTC) before which lines are expired, whatever the cutoff; None: no such moment."""
+        return self._state().floor
+
+    def quarantined(self) -> list[Quarantined]:
+        """The damaged cells that lie in quarantine."""
+        with reported(self.path):
+            return Quarantine(self._files, self._layout).cells()
+
+    def quarantine_log(self) -> list[Document]:
+        """What was ever put into quarantine, oldest first."""
+        with reported(self.path):
+            return Quarantine(self._files, self._layout).entries()
+
     def partitions(self) -> Iterator[Partition]:
         """Every day that has a directory, oldest first."""
         with reported(self.path):
             yield from self._cells().partitions()
 
+    def open_cell(self, name: CellName) -> BinaryIO:
+        """A cell's file, to read; OSError if it has gone."""
+        return open_regular(self.path / name.path)
+
     def balances(self) -> dict[str, Balance]:
-        """Conservation by source id; exact while no one holds the lock and no commit stands unfinished."""
-        return balances(self.partitions(), self.records(), self.cutoff())
+        """Conservation by source id; exact while no one holds the lock and no commit stands unfinished.
+
+        A record that cannot be read has done nothing.
+        """
+        return balances(self.partitions(), self.records_safely()[0], self._state())
+
+    def measure(self, rewrite: Rewrite) -> Replaced:
+        """How much the table is, and how much it would be under another policy; nothing is changed."""
+        with reported(self.path):
+            require_whole(self._layout, Quarantine(self._files, self._layout))
+            return measure(self._cells(), rewrite, self.limits)
 
     def deletions(self) -> list[Document]:
         """The deletion record, oldest first."""
         with reported(self.path):
             return DeletionLog(self._files, self._layout.deletions, self.policy.sha256).entries()
+
+    def tree(self) -> tuple[Entry, ...]:
+        """Everything that lies in the store's directory."""
+        with reported(self.path):
+            return read_tree(self.path)
+
+    @property
+    def modes(self) -> Modes:
+        """The permissions of the table; all else is private."""
+        return self._modes
+
+    def pending(self) -> Unfinished | None:
+        """The commit that stands unfinished, if one does; whoever takes the lock next finishes it."""
+        with reported(self.path):
+            return read_commit(self._files, self._layout)
+
+    @contextmanager
+    def still(self, wait: timedelta = WAIT) -> Iterator[None]:
+        """A block in which nobody changes the store, and neither does the caller: an unfinished commit stays one."""
+        with reported(self.path):
+            lock = _lock(self._files, self._layout, wait)
+        try:
+            yield
+        finally:
+            os.close(lock)
 
     def _state(self) -> State:
         with reported(self.path):
@@ -179,10 +278,11 @@ class LocalStore:
             self._files,
             self._layout,
             journal,
-            uuid=self.uuid,
-            policy=self.policy,
-            frozen=manifest.policy,
+            known=self._manifest,
+            standing=manifest,
             limits=self.limits,
+            findings=self.findings,
+            notes=self.notes,
         )
 
 
@@ -210,66 +310,3 @@ def _read_manifest(files: Files, layout: Layout) -> Manifest | None:
         return decode_manifest(files.read(layout.store), layout.store)
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _make_root(files: Files, path: Path, modes: Modes) -> None:
-    """The store's directory, empty but for what an interrupted creation left; 78 where it holds anything else."""
-    if path.exists() and not path.is_dir():
-        raise ConfigurationError("the store is not a directory", where=str(path), fix="Choose another --store")
-    missing = [folder for folder in path.parents if not folder.exists()]
-    for folder in reversed(missing):
-        files.mkdir(folder, PRIVATE)
-        files.sync_directory(folder.parent)
-    target = path.resolve()
-    if target.is_dir() and not _is_ours(Layout(target)):
-        raise ConfigurationError(
-            "the directory is not empty and holds no store", where=str(path), fix="Choose another --store"
-        )
-    new = not target.exists()
-    files.mkdir(target, modes)
-    if new:
-        files.sync_directory(target.parent)
-
-
-def _is_ours(layout: Layout) -> bool:
-    """True for an empty directory, a store, and one whose creation was interrupted."""
-    if layout.store.exists():
-        return True
-    names = {entry.name for entry in os.scandir(layout.root)}
-    if not names <= {PRIVATE_NAME, TABLE} or (layout.table.exists() and any(layout.table.iterdir())):
-        return False
-    if not layout.private.is_dir():
-        return not layout.private.exists()
-    known = {path.name for path in (layout.lock, layout.staging, layout.sources, layout.state)}
-    return {entry.name for entry in os.scandir(layout.private)} <= known and not _holds_records(layout)
-
-
-def _holds_records(layout: Layout) -> bool:
-    """True where sources or staging hold what no creation leaves there."""
-    sources = list(layout.sources.iterdir()) if layout.sources.is_dir() else []
-    staged = list(layout.staging.iterdir()) if layout.staging.is_dir() else []
-    return bool(sources) or not all(is_staged(path.name) for path in staged)
-
-
-def _furnish(files: Files, layout: Layout, manifest: Manifest, modes: Modes) -> None:
-    """A whole store; its own file comes last, so that without it there is none."""
-    files.mkdir(layout.table, modes)
-    files.mkdir(layout.staging, PRIVATE)
-    files.mkdir(layout.sources, PRIVATE)
-    for path in layout.staging.iterdir():
-        files.unlink(path)
-    batch = uuid.uuid4().hex
-    put_by(files, layout.staging / f"{batch}-state", layout.state, encode_state(State()))
-    for folder in (layout.table, layout.staging, layout.sources, layout.private, layout.root):
-        files.sync_directory(folder)
-    put_by(files, layout.staging / f"{batch}-store", layout.store, encode_manifest(manifest))
-
-
-def _modes(group: str | None) -> Modes:
-    """The modes of the table; 78 for a group that this system does not know."""
-    if group is None:
-        return PRIVATE
-    try:
-        return Modes(0o640, 0o2750, grp.getgrnam(group).gr_gid)
-    except KeyError:
-        raise ConfigurationError(f"this system has no group {group}", fix="Choose another --group") from None

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
+from loganon.periods import Spans, within
 from loganon.store.cell import read_footer
 from loganon.store.cells import Partition
 from loganon.store.deletions import DeletionLog
-from loganon.store.files import PRIVATE, Files
-from loganon.store.layout import CellName, Layout, parse_cell, parse_partition, partition_name
+from loganon.store.files import Files, open_regular
+from loganon.store.layout import CellName, Layout, parse_cell
+from loganon.store.quarantine import Quarantine
 
+PAST = "damaged, and its day is over"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -39,10 +42,19 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a deletion with this cutoff deletes, oldest first."""
+    """What a deletion with this cutoff deletes, oldest first.
+
+    `held`: spans of days (first, last) that are not deleted, whatever the cutoff; `kept`: those of them that stand.
+    """
 
     cutoff: date | None
     drops: tuple[Drop, ...]
+    held: Spans = ()
+    kept: tuple[date, ...] = ()
+
+    def holds(self, day: date) -> bool:
+        """Whether the day stays."""
+        return within(day, self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +73,26 @@ class Deleted:
     failures: tuple[Failure, ...]
 
 
-def plan_retention(partitions: Iterable[Partition], cutoff: date | None, rule: str = "") -> Plan:
-    """The partitions before the cutoff, oldest first; `rule` as the deletion record will name it."""
+def plan_retention(
+    partitions: Iterable[Partition],
+    cutoff: date | None,
+    rule: str = "",
+    held: Spans = (),
+) -> Plan:
+    """The partitions before the cutoff, oldest first; `rule` as the deletion record will name it.
+
+    `held`: spans of days (first, last) that stay.
+    """
     if cutoff is None:
-        return Plan(None, ())
+        return Plan(None, (), held)
+    none = Plan(cutoff, (), held)
+    past = sorted((found for found in partitions if found.day < cutoff), key=lambda found: found.day)
     drops = (
         Drop(found.day, len(found.cells), found.rows, found.bytes, rule or f"before {cutoff.isoformat()}")
-        for found in partitions
-        if found.day < cutoff
+        for found in past
+        if not none.holds(found.day)
     )
-    return Plan(cutoff, tuple(sorted(drops, key=lambda drop: drop.day)))
+    return Plan(cutoff, tuple(drops), held, tuple(found.day for found in past if none.holds(found.day)))
 
 
 @dataclass(slots=True)
@@ -88,25 +110,34 @@ class Retention:
         gone = []
         log = DeletionLog(self.files, self.layout.deletions, self.policy_sha256)
         for drop in plan.drops:
-            if drop.day >= cutoff:
+            if drop.day >= cutoff or plan.holds(drop.day):
                 continue
-            with self._reporting(self.layout.deletions):  # a full disk must not keep the partition
-                log.begin(drop.day, files=drop.files, rows=drop.rows, size=drop.bytes, rule=drop.rule, now=now)
-            if self._drop(drop.day):
-                gone.append(drop.day)
-                with self._reporting(self.layout.deletions):
+            begin = partial(
+                log.begin, drop.day, files=drop.files, rows=drop.rows, size=drop.bytes, rule=drop.rule, now=now
+            )
+            with suppress(OSError):  # a full disk must not keep the partition
+                begin()
+            dropped = self._drop(drop.day, now)
+            gone += [drop.day] if dropped else []
+            with self._reporting(self.layout.deletions):
+                begin()  # now, if it could not be recorded before
+                if dropped:
                     log.finish(drop.day, now)
-        self._empty_quarantine(cutoff)
+        with self._reporting(self.layout.deletions):
+            for day in log.unfinished():  # begun by a process that was killed before it could say that all is gone
+                if not os.path.lexists(self.layout.partition(day)):
+                    log.finish(day, now)
+        self._empty_quarantine(plan, cutoff)
         return Deleted(tuple(gone), tuple(self._failures))
 
-    def _drop(self, day: date) -> bool:
+    def _drop(self, day: date, now: datetime) -> bool:
         """True if the partition is gone."""
         path = self.layout.partition(day)
         with self._reporting(path):
             table = os.open(self.layout.table, _DIRECTORY)
             try:
                 device = os.fstat(table).st_dev
-                if self._clear(table, day, device):
+                if self._clear(table, day, device, now):
                     self.files.rmdir(path, at=table)
                     self.files.sync_directory(self.layout.table)
                     return True
@@ -116,7 +147,7 @@ class Retention:
                 os.close(table)
         return False
 
-    def _clear(self, table: int, day: date, device: int) -> bool:
+    def _clear(self, table: int, day: date, device: int, now: datetime) -> bool:
         """True if nothing is left in the partition's directory."""
         path = self.layout.partition(day)
         folder = os.open(path.name, _DIRECTORY, dir_fd=table)
@@ -127,14 +158,14 @@ class Retention:
             left = [
                 name
                 for name in sorted(entry.name for entry in os.scandir(folder))
-                if not self._remove(folder, day, name, device)
+                if not self._remove(folder, day, name, device, now)
             ]
             self.files.sync_directory(path)
             return not left
         finally:
             os.close(folder)
 
-    def _remove(self, folder: int, day: date, name: str, device: int) -> bool:
+    def _remove(self, folder: int, day: date, name: str, device: int, now: datetime) -> bool:
         """True if the file was this store's and is gone."""
         cell = parse_cell(day, name)
         if cell is None:
@@ -149,7 +180,7 @@ class Retention:
             if self._is_sound(folder, cell):
                 self.files.unlink(path, at=folder)
             else:
-                self._quarantine(path, day)
+                self._remove_damaged(folder, cell, now)
         except OSError as error:
             self._fail(path, error.strerror or "failed")
             return False
@@ -158,39 +189,33 @@ class Retention:
     def _is_sound(self, folder: int, cell: CellName) -> bool:
         """True for a readable cell of this store, False for a damaged one; OSError for another store's."""
         path = self.layout.root / cell.path
-        with os.fdopen(os.open(cell.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "rb") as file:
-            footer = read_footer(file)
+        try:
+            with open_regular(cell.file, at=folder) as file:
+                footer = read_footer(file)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            footer = None  # a bad sector does not keep a cell past its day
         if footer is None:
             return False
         if footer.store != self.uuid:
             raise OSError(errno.EXDEV, "is another store's cell", str(path))
         return True
 
-    def _quarantine(self, path: Path, day: date) -> None:
-        """The damaged cell lies in the quarantine of its day."""
-        target = self.layout.quarantine / partition_name(day)
-        self.files.mkdir(self.layout.quarantine, PRIVATE)
-        self.files.mkdir(target, PRIVATE)
-        self.files.rename(path, target / f"{secrets.token_hex(8)}.{path.name}")
-        for folder in (target, self.layout.quarantine, self.layout.private, path.parent):
-            self.files.sync_directory(folder)
-
-    def _empty_quarantine(self, cutoff: date) -> None:
-        """Quarantined cells of days before the cutoff are gone."""
+    def _remove_damaged(self, folder: int, cell: CellName, now: datetime) -> None:
+        """The damaged cell is recorded and lies in quarantine, from where it goes at once; or it is gone."""
         try:
-            folders = sorted(self.layout.quarantine.iterdir())
-        except FileNotFoundError:
-            return
-        for folder in folders:
-            day = parse_partition(folder.name)
-            if day is None or day >= cutoff:
-                continue
-            with self._reporting(folder):
-                for file in sorted(folder.iterdir()):
-                    self.files.unlink(file)
-                self.files.sync_directory(folder)
-                self.files.rmdir(folder)
-                self.files.sync_directory(self.layout.quarantine)
+            Quarantine(self.files, self.layout).take(cell, reason=PAST, now=now)
+        except OSError:  # such as a full disk
+            self.files.unlink(self.layout.root / cell.path, at=folder)
+
+    def _empty_quarantine(self, plan: Plan, cutoff: date) -> None:
+        """Quarantined cells of days before the cutoff are gone, but for those that are held."""
+        quarantine = Quarantine(self.files, self.layout)
+        for day, folder in quarantine.folders():
+            if day < cutoff and not plan.holds(day):
+                with self._reporting(folder):
+                    quarantine.drop(folder)
 
     @contextmanager
     def _reporting(self, path: Path) -> Iterator[None]:

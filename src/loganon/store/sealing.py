@@ -5,19 +5,24 @@ It bounds rarity; it is not k-anonymity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
 import polars as pl
 import pyarrow as pa
 
 from loganon.aggregate import Fold, TableSpec, merge
-from loganon.store.cells import Cells
+from loganon.store.cell import Footer
+from loganon.store.cells import Cells, Version
 from loganon.store.folds import count_values, frame_of, rare_values, replace_values, unknown_values
 from loganon.store.journal import Staging
+from loganon.store.layout import CellName
 
 DELAY = timedelta(days=3)
 """A day is due this long after its beginning (UTC): its late lines have come."""
+
+_KEPT_ROWS = 500_000
+"""Rows of a day that are kept in memory between its two passes, about 50 MB; the cells beyond are read twice."""
 
 
 def is_due(day: date, now: datetime) -> bool:
@@ -25,22 +30,32 @@ def is_due(day: date, now: datetime) -> bool:
     return datetime.combine(day, time(), UTC) + DELAY <= now
 
 
-def seal_day(cells: Cells, staging: Staging, day: date, spec: TableSpec) -> None:
-    """The sealed versions of all the day's cells wait in `staging`."""
+def seal_day(cells: Cells, staging: Staging, day: date, spec: TableSpec) -> int:
+    """How many cells the day has; their sealed versions wait in `staging`."""
     names = cells.names(day)
     counts: dict[Fold, list[pl.DataFrame]] = {fold: [] for fold in spec.folds}
+    kept: dict[CellName, tuple[pa.Table, Footer]] = {}
+    room = _KEPT_ROWS
     for name in names:
         found = cells.read(name, spec)
         if found is not None:
             for fold, counted in counts.items():
                 counted.append(count_values(found[0], fold))
+            if found[0].num_rows <= room:
+                kept[name] = found
+                room -= found[0].num_rows
     rare = {fold: rare_values(counted, fold) for fold, counted in counts.items()}
-    for name in names:
-        found = cells.read(name, spec)
-        if found is not None:
-            table, footer = found
-            folded = _replace(table, rare, spec)
-            cells.stage(staging, name, folded, spec, lines=footer.lines, sealed=True, notes=footer.notes)
+
+    def versions() -> Iterator[Version]:
+        for name in names:
+            found = kept.pop(name, None) or cells.read(name, spec)
+            if found is not None:
+                table, footer = found
+                folded = _replace(table, rare, spec)
+                yield Version(name, folded, lines=footer.lines, sealed=True, notes=footer.notes, records=footer.records)
+
+    cells.stage(staging, versions(), spec)
+    return len(names)
 
 
 class SealedDays:
@@ -77,6 +92,8 @@ class SealedDays:
 
 
 def _replace(table: pa.Table, values: Mapping[Fold, pl.DataFrame], spec: TableSpec) -> pa.Table:
+    """The rows with these values as `other`, in order and summed again; as they stand where there are none."""
+    replaced = table
     for fold, gone in values.items():
-        table = replace_values(table, fold, gone)
-    return merge([table], spec)
+        replaced = replace_values(replaced, fold, gone)
+    return table if replaced is table else merge([replaced], spec)

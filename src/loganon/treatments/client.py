@@ -6,10 +6,12 @@ What is not understood is `unknown`; no answer holds more of a host name than it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from loganon.addresses import Address, Network, is_global, parse_address, rightmost_untrusted, truncate
 from loganon.addresses import is_private as is_private_address
@@ -78,11 +80,11 @@ def make_truncated(*, v4: int = MAX_V4, v6: int = MAX_V6, trusted: Sequence[Netw
 
 def is_private(token: str, trusted: Sequence[Network] = ()) -> bool:
     """Whether a raw value's client has an address that is not routed: many hint at a proxy before the server."""
-    address, _ = _read(token, trusted)
+    address, _ = read_client(token, trusted)
     return address is not None and is_private_address(address)
 
 
-def _read(token: str, trusted: Sequence[Network]) -> tuple[Address | None, str]:
+def read_client(token: str, trusted: Sequence[Network]) -> tuple[Address | None, str]:
     """The client's address, if it is one, and its token, out of one value or a list."""
     address = parse_address(token)
     if address is None and not _LISTS.isdisjoint(token):
@@ -91,13 +93,50 @@ def _read(token: str, trusted: Sequence[Network]) -> tuple[Address | None, str]:
     return address, token
 
 
+class _Held:
+    """Answers by value, as columns: `values`, each once, `codes`, and the few distinct answers that these number."""
+
+    __slots__ = ("_answers", "_codes", "_numbers", "_values")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def clear(self) -> None:
+        """Hold nothing."""
+        self._values = pa.array([], pa.large_string())
+        self._codes = pa.array([], pa.int32())
+        self._answers: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def find(self, values: pa.Array) -> pa.Array:
+        """The answer to each of the distinct values, null where none is held."""
+        at = pc.index_in(self._values, value_set=values)  # the smaller table is the faster one
+        known = pc.is_valid(at)
+        found = pl.repeat(None, len(values), dtype=pl.Int32, eager=True).scatter(
+            pl.Series(at.filter(known)), pl.Series(self._codes.filter(known))
+        )
+        return pa.array(self._answers, pa.string()).take(found.to_arrow())
+
+    def add(self, values: pa.Array, answers: Sequence[str]) -> None:
+        """Hold the answers to values that are not held yet."""
+        for answer in set(answers) - self._numbers.keys():
+            self._numbers[answer] = len(self._answers)
+            self._answers.append(answer)
+        codes = pa.array([self._numbers[answer] for answer in answers], pa.int32())
+        self._values = pa.concat_arrays([self._values, values])
+        self._codes = pa.concat_arrays([self._codes, codes])
+
+
 class _Cached:
     """Answers by distinct value, at most `CACHED` of them across calls. Its repr shows none."""
 
     __slots__ = ("_answers",)
 
     def __init__(self) -> None:
-        self._answers: dict[str, str] = {}
+        self._answers = _Held()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -105,25 +144,29 @@ class _Cached:
     def __reduce__(self) -> str:
         raise TypeError("a treatment holds raw values and is never pickled")
 
-    def gather(self, values: pl.Series, answer: Callable[[str], str]) -> pl.Series:
-        """An answer for each value: held ones from the cache, others from `answer`."""
-        tokens: list[str] = values.to_list()
+    def __call__(self, raw: pl.Series) -> tuple[pl.Series, ...]:
+        """The answers to the distinct values: held ones, and `_fresh` ones for the others."""
+        values = raw.cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest())
         held = self._answers
-        if len(held) + len(tokens) > CACHED:
-            held.clear()
-        if len(tokens) > CACHED:  # a flood of unique values: holding them would help nobody
-            return pl.Series([answer(token) for token in tokens], dtype=pl.String)
-        found = []
-        for token in tokens:
-            known = held.get(token)
-            if known is None:
-                known = held[token] = answer(token)
-            found.append(known)
-        return pl.Series(found, dtype=pl.String)
+        found = held.find(values)
+        new = pc.and_(found.is_null(), values.is_valid())
+        if pc.any(new).as_py():
+            asked = values.filter(new)
+            answers = list(self._fresh(pl.Series("client", asked)))
+            found = pc.replace_with_mask(found, new, pa.array(answers, pa.string()))
+            if len(held) + len(asked) > CACHED:
+                held.clear()
+            if len(asked) <= CACHED:  # a flood of unique values: holding them would help nobody
+                held.add(asked, answers)
+        return (pl.Series(raw.name, found.fill_null(UNKNOWN), dtype=pl.String),)
+
+    def _fresh(self, values: pl.Series) -> Iterable[str]:
+        """An answer for each value."""
+        raise NotImplementedError
 
 
 class _Provider(_Cached):
-    __slots__ = ("_databases", "_extra", "_known", "_known_only", "_names", "_suffixes", "_trusted")
+    __slots__ = ("_candidates", "_databases", "_extra", "_known", "_known_only", "_suffixes", "_trusted")
 
     def __init__(
         self, known_only: bool, extra: frozenset[str], databases: tuple[Database, ...], trusted: tuple[Network, ...]
@@ -135,22 +178,18 @@ class _Provider(_Cached):
         self._trusted = trusted
         self._known = load_known()
         self._suffixes = load_suffixes()
-        self._names: dict[str, str] = {}
+        self._candidates: dict[Candidate, str] = {}
 
-    def __call__(self, raw: pl.Series) -> tuple[pl.Series, ...]:
-        raw = raw.cast(pl.String)
+    def _fresh(self, values: pl.Series) -> Iterable[str]:
         if not self._databases:  # an address in its usual spelling has no answer without one
-            return (_where(raw, raw.str.contains(_PLAIN).not_(), lambda rest: self.gather(rest, self._answer)),)
-        direct = raw.str.contains(_DIRECT)
-        plain = _where(raw, direct, lambda rest: self.gather(rest, self._of_address))
-        return (
-            plain.zip_with(
-                direct.fill_null(value=False), _where(raw, direct.not_(), lambda rest: self.gather(rest, self._answer))
-            ),
-        )
+            plain = values.str.contains(_PLAIN)
+            return [UNKNOWN if usual else self._answer(token) for token, usual in zip(values, plain, strict=True)]
+        direct = values.str.contains(_DIRECT)
+        answers = zip(values.to_list(), direct.to_list(), strict=True)
+        return [self._of_address(token) if usual else self._answer(token) for token, usual in answers]
 
     def _answer(self, token: str) -> str:
-        address, token = _read(token, self._trusted)
+        address, token = read_client(token, self._trusted)
         if address is None:
             return self._of_host(token)
         return self._of_address(address) if is_global(address) else UNKNOWN
@@ -159,21 +198,22 @@ class _Provider(_Cached):
         for database in self._databases:
             candidate = database.lookup(address)
             if candidate is not None:
-                asn, domain = candidate
-                answer = self._known.by_asn.get(asn) if asn is not None else None
-                if answer is None and domain is not None:
-                    answer = self._of_domain(domain)
-                if answer is not None and answer != UNKNOWN:
+                answer = self._of_candidate(candidate)
+                if answer != UNKNOWN:
                     return answer
         return UNKNOWN
 
-    def _of_domain(self, domain: str) -> str:
-        """As `_of_host`, held: a database names few domains for many addresses."""
-        answer = self._names.get(domain)
+    def _of_candidate(self, candidate: Candidate) -> str:
+        """The answer to what a database has, held: it has little for many addresses."""
+        answer = self._candidates.get(candidate)
         if answer is None:
-            if len(self._names) >= CACHED:
-                self._names.clear()
-            answer = self._names[domain] = self._of_host(domain)
+            asn, domain = candidate
+            answer = self._known.by_asn.get(asn) if asn is not None else None
+            if answer is None:
+                answer = UNKNOWN if domain is None else self._of_host(domain)
+            if len(self._candidates) >= CACHED:
+                self._candidates.clear()
+            self._candidates[candidate] = answer
         return answer
 
     def _of_host(self, token: str) -> str:
@@ -196,25 +236,13 @@ class _Truncated(_Cached):
         self._v6 = v6
         self._trusted = trusted
 
-    def __call__(self, raw: pl.Series) -> tuple[pl.Series, ...]:
-        raw = raw.cast(pl.String)
+    def _fresh(self, values: pl.Series) -> Iterable[str]:
         if self._v4 != MAX_V4:
-            return (_where(raw, raw.is_not_null(), lambda rest: self.gather(rest, self._answer)),)
-        plain = raw.str.contains(_PLAIN_V4)  # the usual spelling and prefix: cut as text
-        cut = (raw.str.extract(r"^([0-9]+\.[0-9]+\.[0-9]+\.)", 1) + "0/24").fill_null(UNKNOWN)
-        return (
-            cut.zip_with(
-                plain.fill_null(value=False), _where(raw, ~plain, lambda rest: self.gather(rest, self._answer))
-            ),
-        )
+            return map(self._answer, values)
+        plain = values.str.contains(_PLAIN_V4)  # the usual spelling and prefix: cut as text
+        tokens = zip(values, plain, strict=True)
+        return [f"{token.rpartition('.')[0]}.0/24" if usual else self._answer(token) for token, usual in tokens]
 
     def _answer(self, token: str) -> str:
-        address, _ = _read(token, self._trusted)
+        address, _ = read_client(token, self._trusted)
         return UNKNOWN if address is None else truncate(address, self._v4, self._v6)
-
-
-def _where(raw: pl.Series, mask: pl.Series, treat: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """The treated values where the mask holds, `unknown` elsewhere and where it is null."""
-    at = mask.fill_null(value=False).arg_true()
-    out = pl.Series(raw.name, [UNKNOWN], dtype=pl.String).new_from_index(0, len(raw))
-    return out if at.is_empty() else out.scatter(at, treat(raw.gather(at)))

@@ -27,6 +27,9 @@ INVALID = "{invalid}"
 OTHER = "other"
 
 _METHOD = "^[A-Za-z][A-Za-z0-9_-]{0,31} +"
+_PLAIN_REQUEST = (  # of which the path needs no more than to be cut out
+    r"^(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS) (/[0-9A-Za-z/._-]*)(?:\?[!-~]*)? HTTP/[0-9.]{1,8}$"
+)
 _CONNECT = "^(?i:connect) "
 _CONTROL = r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]"
 _NEW_LINE = "%(?:25)*0[aAdD]"
@@ -45,19 +48,37 @@ def make_path(*, raw: str = "path", routes: tuple[str, ...] = (), max_length: in
 
     def treat(values: pl.Series) -> tuple[pl.Series, ...]:
         paths = request_paths(values, raw=raw)
+        each = paths.unique()  # many requests differ only in method, query or protocol
         treated = (
-            _routed(paths, patterns) if patterns else _short(replace_identifiers(_short(paths, max_length)), max_length)
+            _routed(each, patterns) if patterns else _short(replace_identifiers(_short(each, max_length)), max_length)
         )
-        return (treated.fill_null(INVALID).rename("file"),)
+        return (_looked_up(paths, each, treated.fill_null(INVALID)).rename("file"),)
 
     return treat
+
+
+def routes_overlap(first: str, second: str) -> bool:
+    """True unless it is certain that no path matches both routes."""
+    one, other = (route.rstrip("/").split("/") for route in (first, second))
+    for a, b in zip(one, other, strict=False):
+        if "*" in a or "*" in b:
+            return True
+        if a != b and not a.startswith(":") and not b.startswith(":"):
+            return False
+    rest = one[len(other) :] or other[len(one) :]
+    return rest in ([], ["*"])  # `/a/` is of `/a` and of `/a/*`
 
 
 def request_paths(values: pl.Series, *, raw: str) -> pl.Series:
     """The paths as sent, without query, nothing replaced: not to be stored; null for none. `raw` as above."""
     text = values.cast(pl.String)
-    targets = _request_targets(text) if raw == "request" else text
-    return _paths(_without_query(targets), relative=raw != "request")
+    if raw != "request":
+        return _paths(_without_query(text), relative=True)
+    paths = text.str.extract(_PLAIN_REQUEST, 1)
+    rest = paths.is_null()
+    if not rest.any():
+        return paths
+    return shapes.put(paths, rest, _paths(_without_query(_request_targets(text.filter(rest))), relative=False))
 
 
 # --- from the raw value to a path -----------------------------------------------------------------------------------
@@ -103,9 +124,18 @@ def _paths(targets: pl.Series, *, relative: bool) -> pl.Series:
     return shapes.put(targets, odd, _only(path, valid))
 
 
+def _looked_up(values: pl.Series, each: pl.Series, answers: pl.Series) -> pl.Series:
+    """For each of the values the answer that stands beside it."""
+    known = pl.DataFrame({"value": each, "answer": answers})
+    asked = pl.DataFrame({"value": values})
+    return asked.join(known, on="value", how="left", nulls_equal=True, maintain_order="left")["answer"]
+
+
 def _short(paths: pl.Series, longest: int) -> pl.Series:
     """The paths, those over the length cut at a border of segments."""
     mask = (paths.str.len_chars() > longest).fill_null(value=False)
+    if not mask.any():
+        return paths
     cut = paths.filter(mask).str.slice(0, longest + 1).str.replace("[^/]*$", "").str.replace("(.)/$", "$1")
     return shapes.put(paths, mask, cut.str.replace("^$", INVALID))
 

@@ -1,0 +1,55 @@
+"""Many open logs as one batch: their rows together, what its footers say, and what its commit did to each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+import pyarrow as pa
+
+from loganon.aggregate import TableSpec, merge
+from loganon.openlog import OpenLog
+from loganon.store import Committed, join_notes
+from loganon.summary import Summary
+
+_DOMAIN = "domain"
+
+
+def gather(logs: Sequence[OpenLog], spec: TableSpec) -> pa.Table:
+    """The rows of all logs that wait for a commit, counted together."""
+    tables = [table for log in logs for table in log.tables]
+    return tables[0].cast(spec.schema) if len(tables) == 1 and logs[0].compacted else merge(tables, spec)
+
+
+def versions(logs: Sequence[OpenLog]) -> Mapping[str, str]:
+    """What the footers say of the look-ups that a batch was made with."""
+    lookups = {id(log.reading.lookups): log.reading.lookups for log in logs}
+    return reduce(join_notes, (each.versions for each in lookups.values()))
+
+
+def account(logs: Sequence[OpenLog], rows: pa.Table, done: Committed, summary: Summary) -> None:
+    """The commit of `rows` is noted in each log and in the summary."""
+    for log in logs:
+        summary.redacted += log.redacted
+        log.committed(done.records[log.id], done.expired.get(log.id, 0))
+    summary.cells_written += done.cells_written
+    summary.capped += done.capped
+    if _DOMAIN in rows.schema.names:
+        summary.domains.update(_coverage(rows))
+
+
+def _coverage(rows: pa.Table) -> dict[str, int]:
+    """Requests by what their provider is: a "domain", a public "suffix", "unknown" or "other"."""
+    sums = rows.group_by(_DOMAIN).aggregate([("requests", "sum")])
+    found = dict.fromkeys(("domain", "suffix", "unknown", "other"), 0)
+    for domain, requests in zip(sums[_DOMAIN].to_pylist(), sums["requests_sum"].to_pylist(), strict=True):
+        found[_kind(domain)] += requests
+    return found
+
+
+def _kind(domain: str) -> str:
+    if domain == "unknown":
+        return "unknown"
+    if domain.startswith("."):
+        return "suffix"
+    return "domain" if "." in domain else "other"  # `other`, `{redacted}`

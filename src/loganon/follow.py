@@ -1,0 +1,322 @@
+"""Live logs into one store for as long as they last: when a round is due, and what becomes of one that fails.
+
+A round reads what is new in all logs and commits it at once. A log is known through rotation by its content, so that a
+round is a run like any other; the watch holds what is renamed or unlinked until it is read. Standard input and syslog,
+which cannot be read again, become rows as they come. No clock is read here: `Ticker` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from loganon import job
+from loganon.errors import BusyError, ConfigurationError, InternalError, LoganonError
+from loganon.figures import Figures, Totals, figures_of
+from loganon.reading import Reading
+from loganon.session import Session, Target
+from loganon.sources.live import Live
+from loganon.summary import Summary
+from loganon.troubles import Teller, Troubles
+from loganon.watch import Watch
+
+COMMIT_SHARE = 20
+"""Rounds begin at least so many times the duration of the last commit after it ended."""
+
+LONGEST_BACKOFF = 60.0
+RETENTION_EVERY = timedelta(hours=1)
+STOP_READING = 4.0
+"""Seconds after a stop was asked for in which logs are still read; what was read then is committed."""
+
+STOP_COMMITTING = 4.0
+"""Seconds after these in which the last rounds of many stores still begin."""
+
+_LOCK_WAIT = 2.0  # seconds of one attempt to take the store's lock: between attempts logs are watched
+_NEVER = float("-inf")
+_STORE = "store"
+_RETENTION = "deletion"
+_PATH = "path "
+
+
+class Ticker(Protocol):
+    """The clock of a follower."""
+
+    def now(self) -> datetime:
+        """The time, UTC."""
+        ...
+
+    def seconds(self) -> float:
+        """Seconds of a clock that never steps."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """So much time passes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """When a round is due, and by which clock. `wait`: how long another process may hold the store unremarked."""
+
+    flush_interval: float = 60.0
+    flush_bytes: int = 64 << 20
+    retain: bool = True
+    wait: float = 60.0
+    clock: job.Clock = field(default_factory=lambda: job.Clock(datetime.fromtimestamp(0, UTC)))
+
+
+class Follower:
+    """Follows `logs` (paths and globs) and `lives` into `target`; `tick` once a second or so.
+
+    What fails is told once, tried again, and told when it is over. `figures`: how it stands.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        logs: Sequence[str],
+        lives: Sequence[Live],
+        reading: Reading,
+        *,
+        ticker: Ticker,
+        teller: Teller,
+        terms: Terms,
+    ) -> None:
+        self.watch = Watch(())
+        self.path = target.path
+        self._logs: tuple[str, ...] = ()
+        self._lives = tuple(lives)
+        self._ticker = ticker
+        self._terms = terms
+        self._troubles = Troubles(teller)
+        self._session = Session(
+            target,
+            self.watch,
+            lives,
+            reading,
+            teller=teller,
+            troubles=self._troubles,
+            seconds=ticker.seconds,
+            ended=self._is_over,
+            progress=self._progress,
+        )
+        self.add(logs, reading)
+        self._totals = Totals("", str(target.path))
+        self._running: Summary | None = None
+        self._deadline: float | None = None
+        self._rounds = 0
+        self._failures = 0
+        self._backoff = 0.0
+        self._busy_since: float | None = None
+        self._last_round = self._last_end = self._not_before = _NEVER
+        self._commit_seconds = 0.0
+        self.figures = self._figures()
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more can come, and all that came is stored."""
+        return self._drained and not any(intake.waits for intake in self._session.intakes)
+
+    @property
+    def _drained(self) -> bool:
+        return bool(self._lives) and not self._logs and all(live.ended for live in self._lives)
+
+    @property
+    def hurried(self) -> bool:
+        """More waits than should until the next tick."""
+        return any(live.feed.waiting > 1 << 20 for live in self._lives)
+
+    def add(
+        self, patterns: Sequence[str], reading: Reading, unless: Callable[[str], bool] = lambda _path: False
+    ) -> None:
+        """Logs to which one of `patterns` leads, `unless` they belong elsewhere, are read as `reading` says, too."""
+        self._session.add(patterns, reading, unless)
+        self._logs += tuple(patterns)
+
+    def open(self, *, raising: bool = True) -> None:
+        """The store is open; with `raising` what is wrong with its configuration is raised, all else is tried again."""
+        try:
+            self._session.open(self._ticker.now())
+        except LoganonError as error:
+            if raising and isinstance(error, ConfigurationError):
+                raise
+            self.fail(error)
+        self._tell_missing()
+
+    def tick(self, *, look: bool = True) -> None:
+        """Look at the logs (unless another thread does), take what has come, and commit if that is due."""
+        if look:
+            self.look()
+        self._tell_missing()
+        self._take(hurry=False)
+        if self._is_due():
+            self._round()
+        self.figures = self._figures()
+
+    def look(self) -> None:
+        """Only look at the logs; from a thread of its own none is missed while a round takes long."""
+        self.watch.scan(self._ticker.seconds(), self._ticker.now().timestamp())
+
+    def stop(self) -> None:
+        """Nothing more is read after some seconds; may be called from a signal handler."""
+        if self._deadline is None:
+            self._deadline = self._ticker.seconds() + STOP_READING
+            for live in self._lives:
+                live.feed.stop()
+
+    def finish(self) -> Summary:
+        """The last round is done, and everything is let go; what was done in all."""
+        self.stop()
+        self.look()
+        while not self._is_over() and not all(live.feed.ended for live in self._lives):
+            self._take(hurry=True)
+            self._ticker.pause(0.05)
+        failed = None if self._is_late() else self._round()
+        whole = self._totals.summary
+        if failed is not None:
+            whole.report(failed)
+        self.figures = self._figures()
+        self.close()
+        return whole
+
+    def close(self) -> None:
+        """All descriptors are free."""
+        self.watch.close()
+        for live in self._lives:
+            live.feed.close()
+
+    def _is_over(self) -> bool:
+        return self._deadline is not None and self._ticker.seconds() >= self._deadline
+
+    def _is_late(self) -> bool:
+        """The stop took its time, and nothing waits that could not be read again."""
+        late = self._deadline is not None and self._ticker.seconds() >= self._deadline + STOP_COMMITTING
+        return late and not any(intake.waits for intake in self._session.intakes)
+
+    def _tell_missing(self) -> None:
+        missing = self.watch.troubles
+        for path, error in missing.items():
+            self._troubles.met(_PATH + path, error)
+        for subject in self._troubles.of(_PATH):
+            path = subject.removeprefix(_PATH)
+            if path not in missing:
+                self._troubles.over(subject, f"{path}: the log is there")
+
+    def _take(self, *, hurry: bool) -> None:
+        for error in self._session.take(self._ticker.now() + job.AHEAD, hurry=hurry):
+            self._totals.summary.report(error)
+
+    # --- when ---------------------------------------------------------------------------------------------------------
+
+    def _is_due(self) -> bool:
+        moment = self._ticker.seconds()
+        if self._deadline is not None or moment < self._not_before:
+            return False
+        if not self._rounds or self._backoff or self._retention_due(self._ticker.now()):
+            return True
+        if self._drained or any(intake.full for intake in self._session.intakes):
+            return True
+        pending = self._pending()
+        if pending is None or moment < self._last_end + COMMIT_SHARE * self._commit_seconds:
+            return False
+        return moment - self._last_round >= self._terms.flush_interval or pending >= self._terms.flush_bytes
+
+    def _pending(self) -> int | None:
+        """Bytes that wait for a round; None: there is nothing to do."""
+        due = [watched for watched in self.watch.held if watched.due]
+        waiting = [intake for intake in self._session.intakes if intake.waits or intake.live.waiting]
+        if not due and not waiting:
+            return None
+        return sum(watched.lag for watched in due) + sum(intake.pending for intake in waiting)
+
+    def _retention_due(self, now: datetime) -> bool:
+        """At the start, each hour, and when a day begins: what is past its day goes at once."""
+        last = self._session.last_retention
+        if not self._terms.retain or self._deadline is not None:
+            return False
+        return last is None or now.date() != last.date() or not timedelta() <= now - last < RETENTION_EVERY
+
+    # --- a round ------------------------------------------------------------------------------------------------------
+
+    def _round(self) -> LoganonError | None:
+        """One attempt; what fails is told, tried again later, and the answer."""
+        failed: LoganonError | None = None
+        now = self._ticker.now()
+        self._last_round = self._ticker.seconds()
+        try:
+            summary = self._running = Summary(self._session.open(now), str(self.path))
+            clock, wait = replace(self._terms.clock, now=now), timedelta(seconds=min(self._terms.wait, _LOCK_WAIT))
+            final = self._deadline is not None
+            self._session.attempt(summary, clock, wait, retain=self._retention_due(now), final=final)
+        except LoganonError as error:
+            self.fail(error)
+            failed = error
+        else:
+            self._rounds += 1
+            self._backoff, self._busy_since, self._not_before = 0.0, None, _NEVER
+            self._troubles.over(_RETENTION)
+            self._troubles.over(_STORE, f"{self.path}: the store can be used again")
+        finally:
+            self._end_round()
+        return failed
+
+    def _end_round(self) -> None:
+        if self._running is not None:
+            self._totals.add(self._running)
+            self._commit_seconds = self._running.commit_seconds or self._commit_seconds
+            self._running = None
+        self._last_end = self._ticker.seconds()
+
+    def fail(self, error: LoganonError) -> None:
+        """It cannot go on now; that is told, and it is tried again after a pause."""
+        moment = self._ticker.seconds()
+        self._failures += 1
+        self._backoff = min(max(1.0, 2 * self._backoff), LONGEST_BACKOFF)
+        self._not_before = moment + self._backoff
+        if isinstance(error, ConfigurationError | InternalError):  # such as a policy that was changed: look again
+            self._session.close()
+            self._prune()
+        if isinstance(error, BusyError):
+            self._busy_since = moment if self._busy_since is None else self._busy_since
+            if moment - self._busy_since < self._terms.wait:
+                return
+        self._troubles.met(_STORE, error)
+
+    def _prune(self) -> None:
+        """What is past its day goes although nothing can be stored; why it does not is said by what stands there."""
+        now = self._ticker.now()
+        summary = Summary(self._totals.summary.policy, str(self.path))
+        if self._retention_due(now):
+            try:
+                self._session.prune(replace(self._terms.clock, now=now), timedelta(seconds=_LOCK_WAIT), summary)
+            except LoganonError as error:
+                self._troubles.met(_RETENTION, error)
+            self._totals.add(summary)
+
+    # --- seen from outside --------------------------------------------------------------------------------------------
+
+    def _progress(self, _log: str, _position: int) -> None:
+        """A piece of a log was read: those who look from outside see that."""
+        self.figures = self._figures()
+
+    def _figures(self) -> Figures:
+        session = self._session
+        held = self.watch.held
+        return figures_of(
+            self._totals,
+            self._running,
+            [live.feed for live in self._lives],
+            bytes_read=session.bytes_read,
+            lag=sum(watched.lag for watched in held) + sum(intake.pending for intake in session.intakes),
+            logs=len(held),
+            troubles=len(self._troubles),
+            failures=self._failures,
+            backoff=self._backoff,
+            ready=self._rounds > 0,
+            ticked=self._ticker.seconds(),
+            last_commit=session.last_commit,
+            last_retention=session.last_retention,
+            oldest=session.oldest,
+        )

@@ -1,0 +1,103 @@
+"""Globs of logs in which `{site}` stands for a part of the path: which files they name, and of which site each is."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from loganon.buckets import is_object
+from loganon.sources.identity import stream_name
+from loganon.sources.objects import expand_objects
+
+SITE = "{site}"
+_PLACEHOLDER = re.compile(r"\{[^{}/]*\}")
+_PARTS = re.compile(r"(\{site\}|\*+|\?|\[!?\]?[^\]/]*\])")
+_LONGEST = 200  # a file's name has 255 bytes, of which the store's own need some
+
+
+def check_pattern(text: str) -> None:
+    """Nothing if `text` is a glob with `{site}` where it can be told; ValueError with what was expected."""
+    _check_placeholders(text)
+    parts = [part for part in _PARTS.split(text) if part]
+    for one, other in pairwise(parts):
+        if SITE in (one, other) and all(part == SITE or part[0] in "*?[" for part in (one, other)):
+            raise ValueError(f"{one}{other}: what belongs to {SITE} cannot be told; put a character between them")
+
+
+def check_template(text: str) -> None:
+    """Nothing if `text` is a path in which `{site}` may stand; ValueError with what was expected."""
+    _check_placeholders(text)
+    if any(character in text for character in "*?["):
+        raise ValueError(f"a path without *, ? and [ was expected; {SITE} stands for what the logs have there")
+
+
+def _check_placeholders(text: str) -> None:
+    for name in _PLACEHOLDER.findall(text):
+        if name != SITE:
+            near = difflib.get_close_matches(name, [SITE], n=1, cutoff=0.5)
+            raise ValueError(f"{name} is unknown" + (f"; did you mean {SITE}?" if near else f"; known is {SITE}"))
+
+
+def log_files(pattern: str) -> Iterator[tuple[str, str | None]]:
+    """The files that a pattern names, in order, each with its site (None where the pattern has no `{site}`).
+
+    A site is as short as the pattern allows. Where it ends the name, rotation and compression do not belong to it.
+    """
+    for path in files_of(pattern.replace(SITE, "*")):
+        site = site_of(pattern, path)
+        if site is not None or SITE not in pattern:
+            yield path, stream_name(site) if site and pattern.endswith(SITE) else site
+
+
+def files_of(pattern: str) -> list[str]:
+    """The files, or objects of a bucket, that a glob names, in order."""
+    if is_object(pattern):
+        return [found for found in expand_objects(pattern) if found != pattern or not _PARTS.search(pattern)]
+    return sorted(path for path in glob.glob(pattern) if Path(path).is_file())  # noqa: PTH207 - it is of a whole path
+
+
+def site_of(pattern: str, path: str) -> str | None:
+    """What stands for `{site}` in a path that the pattern names; None where it does not name it, or has none."""
+    found = _regex(pattern).fullmatch(path)
+    return found.groupdict().get("site") if found else None
+
+
+def unreadable_folder(pattern: str) -> str | None:
+    """The folder in which a pattern's files would lie, if it is there and cannot be read; else None."""
+    folder = Path(pattern[: min((m.start() for m in _PARTS.finditer(pattern)), default=len(pattern))] + "x").parent
+    try:
+        next(folder.iterdir(), None)
+    except PermissionError:
+        return str(folder)
+    except OSError:  # it is not there: a site without logs yet
+        return None
+    return None
+
+
+def is_site(name: str) -> bool:
+    """Whether a name may stand in a store's path: no dot in front, no control characters, not too long."""
+    return name.isprintable() and not name.startswith(".") and len(name.encode()) <= _LONGEST
+
+
+@cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    text, named = "", False
+    for part in _PARTS.split(pattern):
+        if part == SITE:
+            text += "(?P=site)" if named else "(?P<site>[^/]+?)"
+            named = True
+        elif part.startswith("*"):
+            text += "[^/]*"
+        elif part == "?":
+            text += "[^/]"
+        elif part.startswith("[") and len(part) > 2:
+            inner = part[1:-1].replace("\\", "\\\\").replace("[", "\\[")
+            text += f"[{'^/' + inner[1:] if inner.startswith('!') else inner}]"
+        else:
+            text += re.escape(part)
+    return re.compile(text, re.DOTALL)

@@ -1,0 +1,40 @@
+"""Which format a log has: the one given, or recorded, or found in its first lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from loganon.formats import Format, load_formats, with_fields
+from loganon.parse.detect import SHARE, detect, sample_lines
+from loganon.reading import Input
+from loganon.refusals import error_log, unknown_format
+from loganon.store import Record
+
+SAMPLE_BYTES = 1 << 19
+"""Detection looks at the first 1,000 lines, within this many bytes."""
+
+
+def last_of(records: Iterable[Record], stream: str) -> Record | None:
+    """The record of the stream that was committed last: what a new log of it is likely to be like."""
+    found = [(record.committed, record) for record in records if record.stream == stream and record.committed]
+    return max(found, key=lambda each: each[0])[1] if found else None
+
+
+def recognise(given: Input, start: bytes, before: Record | None, last: Record | None) -> Format:
+    """The format given, or recorded for the log, or for its stream if it fits, or found in its first lines."""
+    reading = given.reading
+    if reading.format is not None:
+        return with_fields(reading.format, reading.fields)
+    formats = {name: with_fields(fmt, reading.fields) for name, fmt in load_formats().items()}
+    recorded = formats.get(last.format) if last else None
+    if recorded is not None and before is not None:
+        return recorded
+    lines = sample_lines(start)
+    if recorded is not None and (found := detect(lines, [recorded])).format and found.share >= SHARE:
+        return recorded
+    found = detect(lines, formats.values())
+    if found.error_log:
+        raise error_log(given.log, found.error_log)
+    if found.format is None:
+        raise unknown_format(given.log, found)
+    return found.format

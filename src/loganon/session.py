@@ -1,0 +1,320 @@
+"""A store that is followed into, while it is open: one attempt after another to store what is new.
+
+It keeps what lasts from round to round: the `Ingest` with its caches, what live sources gave and is not stored yet,
+the databases. When an attempt is due, and what becomes of one that fails, is the follower's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from loganon import job
+from loganon.chunks import Window
+from loganon.errors import CannotWriteError, LoganonError
+from loganon.ingest import Ingest
+from loganon.intake import Intake
+from loganon.keys import Key
+from loganon.lookups import Lookups
+from loganon.lookups.providers import ProviderDatabase, open_database
+from loganon.policy import Policy
+from loganon.reading import Input, Reading
+from loganon.recognition import last_of
+from loganon.sources.live import Live
+from loganon.store import Place, Store, open_or_none, open_standing
+from loganon.summary import LogSummary, Summary
+from loganon.troubles import Teller, Troubles
+from loganon.watch import Stamp, Watch, Watched
+
+_PAST = timedelta(days=1)  # a rotated log that is older than the stream's last commit by this is known
+_RETENTION = "retention"
+_DONE = frozenset({"empty", "error_log", "damaged"})  # nothing more is to be had of such a log as it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where lines go: the store at `path`; `policy`, `key`, `group` and `writer` as in `job.run`."""
+
+    path: Place
+    policy: Policy | str | None
+    key: Key | Path
+    writer: str | None = None
+    group: str | None = None
+
+
+@dataclass(slots=True)
+class _Opened:
+    store: Store
+    policy: Policy
+    ingest: Ingest
+
+
+class Session:
+    """Into `target` goes what `watch` holds and `lives` give: these as `reading` says, those as it was `add`ed.
+
+    `seconds` is the clock by which commits are measured; `ended`: nothing more is to be read; `progress`: called after
+    each piece that was read. `last_commit`, `last_retention`, `oldest`: as they are known here.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        watch: Watch,
+        lives: Sequence[Live],
+        reading: Reading,
+        *,
+        teller: Teller,
+        troubles: Troubles,
+        seconds: Callable[[], float],
+        ended: Callable[[], bool],
+        progress: Callable[[str, int], None],
+    ) -> None:
+        self.intakes: list[Intake] = []
+        self.last_commit: datetime | None = None
+        self.last_retention: datetime | None = None
+        self.oldest: date | None = None
+        self.bytes_read = 0
+        self._target = target
+        self._watch = watch
+        self._lives = tuple(lives)
+        self._reading = reading
+        self._readings: dict[str, Reading] = {}
+        self._searched = False
+        self._teller = teller
+        self._troubles = troubles
+        self._seconds = seconds
+        self._ended = ended
+        self._progress = progress
+        self._opened: _Opened | None = None
+        self._window: Window | None = None
+
+    def open(self, now: datetime) -> str:
+        """The name of the store's policy; the store is opened, or made, where it is not open."""
+        return self._open(now).policy.name
+
+    def close(self) -> None:
+        """At the next attempt the store is opened again, under the policy that it then has."""
+        self._opened = None
+
+    def add(self, patterns: Sequence[str], reading: Reading, unless: Callable[[str], bool]) -> None:
+        """Logs to which one of `patterns` leads, `unless` they belong elsewhere, are watched, and read so."""
+        for pattern in patterns:
+            self._readings.setdefault(pattern, reading)
+        self._watch.extend(patterns, unless)
+        self._searched = False
+
+    def prune(self, clock: job.Clock, wait: timedelta, summary: Summary) -> None:
+        """What is due in a standing store is gone, though nothing can be stored in it as it is configured."""
+        if open_or_none(self._target.path) is None:
+            return
+        _, found = job.retain(self._target.path, clock=clock, wait=wait, dry_run=False, raising=False)
+        summary.dropped += found.dropped
+        summary.sealed += found.sealed
+        self.last_retention = clock.now
+
+    def take(self, latest: datetime, *, hurry: bool) -> list[LoganonError]:
+        """What has come by standard input and syslog becomes rows; why that of a source that has ended did not."""
+        failed: list[LoganonError] = []
+        if self._window is None:
+            return failed
+        window = replace(self._window, latest=latest)
+        for intake in self.intakes:
+            subject = f"log {intake.live.log}"
+            try:
+                intake.take(window, hurry=hurry)
+            except LoganonError as error:
+                self._troubles.met(subject, error)
+                failed += [error] if intake.live.feed.ended else []
+            else:
+                if intake.waits:
+                    self._troubles.over(subject)
+            for text in intake.notes:
+                self._troubles.note(text)
+            intake.notes = []
+        return failed
+
+    def attempt(self, summary: Summary, clock: job.Clock, wait: timedelta, *, retain: bool, final: bool) -> None:
+        """Stores what is new; with `retain` deletes and seals what is due, whatever becomes of the rest.
+
+        Each log's troubles are told by themselves; what concerns the store is raised. `final`: nothing comes after it.
+        """
+        opened = self._current(clock.now)
+        self._renew_databases(opened)
+        try:
+            self._window = self._new_window(opened, clock, wait, summary, prune=retain)
+            if not self._searched or (retain and self.last_retention is not None):
+                self._search(opened)
+            try:
+                self._store_lives(clock.now, wait, summary)
+                self._store_logs(opened, clock.now, wait, summary, final=final)
+            finally:
+                if retain:
+                    self._retain(opened, clock, wait, summary)
+        finally:
+            for text in summary.warnings:
+                self._troubles.note(text)
+
+    def _current(self, now: datetime) -> _Opened:
+        """The open store, opened again where its policy has been changed: what is past its day goes by the new one."""
+        opened = self._open(now)
+        if open_standing(self._target.path).policy.sha256 != opened.store.policy.sha256:
+            self.close()
+        return self._open(now)
+
+    def _open(self, now: datetime) -> _Opened:
+        if self._opened is None:
+            target = self._target
+            policy = target.policy
+            if self._window is not None:  # by now it has a policy of its own, which may have been changed
+                policy = None
+                if (
+                    open_or_none(target.path) is None
+                ):  # none is made in place of one that may come back, as a mount does
+                    raise CannotWriteError(
+                        "the store is gone", where=str(target.path), fix="Bring it back, or start again to make another"
+                    )
+            store, frozen, key = job.open_store(target.path, policy, target.key, now, target.group)
+            ingest = Ingest(
+                store,
+                frozen,
+                key,
+                writer=target.writer,
+                progress=self._progress,
+                ended=self._ended,
+                timer=self._seconds,
+            )
+            first = self.last_commit is None and not self.intakes and self._window is None
+            self._opened = _Opened(store, frozen, ingest)
+            self.last_commit = store.last_commit()
+            self._place_intakes(self._opened, key)
+            if first:
+                self._watch.scan(self._seconds(), now.timestamp())
+                self._search(self._opened)
+        return self._opened
+
+    def _place_intakes(self, opened: _Opened, key: Key) -> None:
+        for intake in self.intakes:
+            if lost := intake.move(opened.store, opened.policy):
+                what = f"{lost:,} lines that waited are given up: the store has another policy now"
+                self._teller.note(f"{intake.live.log}: {what}")
+        if not self.intakes:
+            writer = self._target.writer
+            self.intakes = [
+                Intake(opened.store, opened.policy, key, live, self._reading, writer=writer) for live in self._lives
+            ]
+
+    def _new_window(
+        self, opened: _Opened, clock: job.Clock, wait: timedelta, summary: Summary, *, prune: bool
+    ) -> Window:
+        """The times that may be stored; CheckError where the clock is not believed. With `prune` what is past goes."""
+        store = opened.store
+        if prune:
+            cutoff = job.prune(store, opened.policy, clock, wait, summary)
+            store.check_records()
+        else:
+            cutoff = job.next_cutoff(store.cutoff(), store.last_commit(), opened.policy, clock)
+        return Window(cutoff, clock.now + job.AHEAD, store.floor())
+
+    def _retain(self, opened: _Opened, clock: job.Clock, wait: timedelta, summary: Summary) -> None:
+        job.finish(opened.store, opened.policy, clock, wait, summary)
+        self.oldest = next((found.day for found in opened.store.partitions()), None)
+        self.last_retention = clock.now
+        for error in summary.errors:
+            self._troubles.met(_RETENTION, error)
+        if not summary.errors:
+            self._troubles.over(_RETENTION, f"{self._target.path}: retention succeeds again")
+
+    def _search(self, opened: _Opened) -> None:
+        """Logs that were rotated while nobody looked: those that were changed since their stream's last commit."""
+        records = opened.store.records().values()
+        created = opened.store.created.timestamp()
+
+        def since(pattern: str, stream: str) -> float:
+            last = last_of(records, self._readings[pattern].stream or stream)
+            return max(created, (last.committed - _PAST).timestamp() if last and last.committed else created)
+
+        self._searched = True
+        self._watch.search(since)
+
+    def _store_lives(self, now: datetime, wait: timedelta, summary: Summary) -> None:
+        for error in self.take(now + job.AHEAD, hurry=True):
+            summary.report(error)
+        for intake in self.intakes:
+            if intake.waits:
+                begun = self._seconds()
+                intake.commit(now=now, wait=wait, summary=summary)
+                summary.commit_seconds += self._seconds() - begun
+                self.last_commit = now
+
+    def _store_logs(self, opened: _Opened, now: datetime, wait: timedelta, summary: Summary, *, final: bool) -> None:
+        taken = self._watch.take(final=final)
+        if not taken:
+            return
+        errors = len(summary.errors)
+        assert self._window is not None  # noqa: S101 - `attempt` has set it
+        try:
+            inputs = [Input(each.log, self._readings[each.pattern], at=each.at, found=True) for each, _ in taken]
+            opened.ingest(inputs, window=self._window, now=now, wait=wait, summary=summary)
+        finally:
+            if any(log.lines for log in summary.logs):
+                self.last_commit = now
+            self._watch.give_back(taken)
+        for watched, stamp in taken:
+            self._note(watched, stamp, opened.ingest.logs[watched.at])
+        del summary.errors[errors:]  # each log's is told by itself
+
+    def _note(self, watched: Watched, stamp: Stamp, log: LogSummary) -> None:
+        """What a round did with one log."""
+        subject = f"log {watched.log}"
+        if log.failed:
+            watched.failed = log.failed
+            if log.failed in _DONE:
+                watched.seen, watched.done = stamp, stamp[0]
+            if log.failed == "error_log":
+                self._troubles.note(f"{watched.log}: an error log: it holds messages, not accesses, and is left out")
+            if log.error is not None:  # what is only in the making is told if it stays so
+                self._troubles.met(subject, log.error, times=2 if log.failed == "set_aside" else 1)
+            return
+        if self._ended() and log.position + log.pending_bytes < stamp[0]:
+            return
+        self._troubles.over(subject, f"{watched.log}: the log is read again")
+        done = log.position if log.position or log.pending_bytes else stamp[0]  # a twin's lines are read in the other
+        self.bytes_read += max(0, done - watched.done)
+        if watched.read(stamp, done=done, source=log.source):
+            self._watch.search_beside(watched)
+
+    def _renew_databases(self, opened: _Opened) -> None:
+        """Databases whose files have changed are opened anew; where that fails the open one is kept."""
+        readings = dict.fromkeys((self._reading, *self._readings.values()))  # each is one object, whoever shares it
+        databases = {id(each): each for reading in readings for each in reading.lookups.databases}
+        renewed = {name: self._renewed(database) for name, database in databases.items()}
+        if all(renewed[name] is database for name, database in databases.items()):
+            return
+        fresh: dict[Reading, Reading] = {}
+        for before in readings:
+            new = tuple(renewed[id(each)] for each in before.lookups.databases)
+            lookups = Lookups(new, before.lookups.trusted_proxies)
+            same = all(one is other for one, other in zip(new, before.lookups.databases, strict=True))
+            fresh[before] = before if same else replace(before, lookups=lookups)
+            if fresh[before] is not before:
+                opened.ingest.forget(before)
+        self._readings = {pattern: fresh[reading] for pattern, reading in self._readings.items()}
+        if fresh[self._reading] is not self._reading:
+            self._reading = fresh[self._reading]
+            for intake in self.intakes:
+                intake.read_as(self._reading)
+
+    def _renewed(self, database: ProviderDatabase) -> ProviderDatabase:
+        if database.is_current():
+            return database
+        subject = f"database {database.path}"
+        try:
+            found = open_database(database.path)
+        except LoganonError as error:
+            self._troubles.met(subject, error)
+            return database
+        self._troubles.over(subject)
+        self._teller.note(f"{database.path}: the database was opened anew (of {found.built:%Y-%m-%d})")
+        return found

@@ -1,0 +1,76 @@
+"""The private files of a store: no key but loganon's own, no text that is shaped like an address or an e-mail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from loganon.store import PolicyStamp, Record
+from loganon.store.layout import PRIVATE_NAME, SOURCES, STATE_FILE, STORE_FILE, record_file
+from loganon.store.manifest import Manifest, State, encode_manifest, encode_state
+from loganon.store.records import encode_record
+from loganon.store.tree import FILE
+from loganon.verify.findings import Findings, count_of, count_personal
+from loganon.verify.footers import texts_of
+from loganon.verify.view import View
+
+_LOGS = tuple(f"{PRIVATE_NAME}/{name}" for name in ("deletions.jsonl", "quarantine.jsonl", "commit.json"))
+
+
+def _keys(text: bytes | str) -> frozenset[str]:
+    """The keys of an object, with those of the objects right in it as `outer.inner`; none of what is no object."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return frozenset()
+    if not isinstance(document, dict):
+        return frozenset()
+    inner = (f"{name}.{key}" for name, value in document.items() if isinstance(value, dict) for key in value)
+    return frozenset((*document, *inner))
+
+
+_EXAMPLES = {
+    SOURCES: encode_record(Record("", "")),
+    STATE_FILE: encode_state(State()),
+    STORE_FILE: encode_manifest(Manifest("", datetime(1970, 1, 1, tzinfo=UTC), PolicyStamp("", "", ""), "", None)),
+}
+_KNOWN = {path: _keys(example) for path, example in _EXAMPLES.items()}
+_OPEN = ("lines.", "owed.")
+"""Objects with a key for each outcome or source, which other checks look at."""
+
+
+def check_documents(view: View, findings: Findings, records: Iterable[str]) -> None:
+    """Every private file. Labels of streams, and the policy's text, are the operator's."""
+    present = {entry.path for entry in view.entries if entry.kind == FILE} | view.staged.keys()
+    paths = {f"{SOURCES}/{record_file(source)}": SOURCES for source in records}
+    paths |= {path: path for path in (STATE_FILE, STORE_FILE, *_LOGS) if path in present}
+    for path, kind in paths.items():
+        try:
+            lines = view.read(path).decode("utf-8", "replace").splitlines()
+        except OSError as error:
+            findings.add("keys", path, f"a file cannot be read ({error.strerror})")
+            continue
+        texts = [text for line in lines for text in texts_of(line) if text != view.store.policy.text]
+        hits = count_personal(texts)
+        findings.counts["texts"] += len(texts)
+        if hits:
+            findings.add("address", path, f"{count_of(hits, 'text')} shaped like an address or an e-mail")
+        strange = _strange(lines, kind)
+        if strange:
+            findings.add("keys", path, f"{count_of(strange, 'key')} that loganon does not write")
+
+
+def check_labels(findings: Findings, records: Mapping[str, Record]) -> None:
+    """A note where the label of a log is shaped like an address or an e-mail."""
+    labels = count_personal([record.stream for record in records.values()])
+    if labels:
+        findings.note("address", f"{count_of(labels, 'label')} of logs, which the operator gave, are shaped like one")
+
+
+def _strange(lines: Iterable[str], kind: str) -> int:
+    """How many keys are none of this kind's; of the logs none is said to be."""
+    known = _KNOWN.get(kind)
+    if known is None:
+        return 0
+    return sum(key not in known and not key.startswith(_OPEN) for line in lines for key in _keys(line))

@@ -1,0 +1,71 @@
+"""Raw logs: what the policy says of them, held against their age and their names."""
+
+from __future__ import annotations
+
+import glob
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from loganon.periods import parse_period
+from loganon.policy import Policy
+from loganon.verify.findings import Findings, shown
+
+AFTER_INGEST = timedelta(days=2)
+"""A log that nobody has written for this long was to be ingested, and removed, by a nightly run."""
+_NAME_DATE = re.compile(r"(?<![0-9])(20[0-9]{2})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9]{3})")
+_ERROR = re.compile(r"(?<![a-z])err(?:or)?s?(?![a-z])", re.IGNORECASE)
+
+
+def check_raw(policy: Policy, findings: Findings, patterns: Sequence[str], now: datetime) -> None:
+    """The files that the patterns match are no older than `[raw]` says; their newest line counts, not their oldest."""
+    if not patterns:
+        findings.skip("raw", "no --raw was given")
+        return
+    for pattern in patterns:
+        found = list(_files(pattern))
+        if not found:
+            findings.note("raw", f"no file matches {shown(pattern)}")
+        for path, newest, size in found:
+            is_error = _ERROR.search(path.name) is not None
+            rule = policy.raw.error if is_error else policy.raw.access
+            what = _breach(rule, newest, now) if size else ""
+            if what:
+                findings.add("raw", str(path), what)
+
+
+def _files(pattern: str) -> Iterator[tuple[Path, datetime, int]]:
+    """Each regular file with its newest moment and its size; of a link what it leads to."""
+    for name in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207 - the pattern is the operator's, from any root
+        path = Path(name)
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        if stat.S_ISREG(found.st_mode):
+            yield path, _newest(path.name, found.st_mtime), found.st_size
+
+
+def _newest(name: str, changed: float) -> datetime:
+    """When the last line was written: the last change, or the end of the day in the name where that is earlier."""
+    moment = datetime.fromtimestamp(changed, UTC)
+    match = _NAME_DATE.search(name)
+    try:
+        named = date(int(match[1]), int(match[3]), int(match[4])) if match else None
+    except ValueError:  # 31 February
+        named = None
+    return moment if named is None else min(moment, datetime.combine(named, time(), UTC) + timedelta(days=1))
+
+
+def _breach(rule: str, newest: datetime, now: datetime) -> str:
+    """What of the rule a file breaks; nothing if it holds."""
+    last = f"a raw log has its last line of {newest:%Y-%m-%d}"
+    if rule == "never written":
+        return f'a raw log stands, and the policy says "{rule}"'
+    if rule == "removed after ingest":
+        return f'{last}, and the policy says "{rule}"' if now - newest > AFTER_INGEST else ""
+    gone = parse_period(rule.removeprefix("kept ")).after(newest.date())
+    due = datetime.combine(gone, newest.timetz()) if gone < date.max else datetime.max.replace(tzinfo=UTC)
+    return f'{last}, and the policy says "{rule}"' if due < now else ""

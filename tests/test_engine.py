@@ -1,0 +1,252 @@
+"""The engine's short ways: each gives what the long one gives, and nothing of another chunk, day or line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loganon.addresses import Address
+from loganon.aggregate import merge
+from loganon.chunks import MAX_LINE_BYTES, Chunk, Window
+from loganon.formats import load_formats
+from loganon.lookups import Lookups, agents
+from loganon.lookups.providers import Candidate
+from loganon.parse import make_parser, whole_lines
+from loganon.parse.template import TemplateParser
+from loganon.pipeline import Pipeline, build
+from loganon.policy import load_policy
+from loganon.treatments import client, file
+from loganon.treatments.client import make_provider, make_truncated
+
+NEEDS = frozenset({"client", "time", "request", "status", "bytes", "agent"})
+EVER = Window(None, None)
+LINE = '{} - {} [18/Nov/2026:0{}:00:00 +0000] "GET {} HTTP/1.1" 200 5 "-" "curl/8"\n'
+
+CLIENTS = st.sampled_from(
+    [
+        "91.44.26.11",
+        "2003:0:ab::1",
+        "::",
+        "f",
+        "a.b",
+        "host.example",
+        "-",
+        "",
+        "1.2.3.4, 5.6.7.8",
+        " 1.2.3.4",
+        "1.2.3.4 x",
+    ]
+)
+USERS = st.sampled_from(["-", "jane", "jane doe", "- x", "[", "", "1.2.3.4 -"])
+PATHS = st.text(st.sampled_from("/ab.?#;%23F3@0 \\é\x01:*"), min_size=1, max_size=12)
+
+
+@cache
+def pipeline() -> Pipeline:
+    """That of the default policy on the combined format."""
+    return build(load_policy("imos"), load_formats()["combined"], Lookups(), coded=True)
+
+
+def chunk(lines: Sequence[str]) -> Chunk:
+    data = "".join(lines).encode()
+    return Chunk(data, 0, len(data))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(CLIENTS, USERS, st.integers(0, 9), PATHS), max_size=12))
+def test_lines_alike_behind_the_client_are_read_as_each_by_itself(rows: list[tuple[str, str, int, str]]) -> None:
+    """Of lines that are alike behind their client one is matched for all: with the values that each has by itself."""
+    text = chunk([LINE.format(*row) for row in rows])
+    fast, exact = (
+        TemplateParser(load_formats()["combined"], needs=NEEDS, fast=fast)(text, ()) for fast in (True, False)
+    )
+    assert (fast.rows, fast.lines, fast.rejected) == (exact.rows, exact.lines, exact.rejected)
+    assert {name: column.to_pylist() for name, column in fast.columns.items()} == {
+        name: column.to_pylist() for name, column in exact.columns.items()
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            "{} {}{}".format,
+            st.sampled_from(["GET", "CONNECT", "get", "POST", "X"]),
+            PATHS,
+            st.sampled_from(["", " HTTP/1.1"]),
+        ),
+        max_size=8,
+    )
+)
+def test_plain_requests_have_the_path_that_the_long_way_gives(requests: list[str]) -> None:
+    """A request that needs no more than to be cut is cut as the others are."""
+    values = pl.Series(requests, dtype=pl.String)
+    long = file._paths(file._without_query(file._request_targets(values)), relative=False)
+    assert file.request_paths(values, raw="request").to_list() == long.to_list()
+
+
+AGENTS = st.lists(
+    st.sampled_from(
+        [
+            "Mozilla/5.0 ",
+            "bot",
+            "Bot/",
+            "cubot",
+            "CRAWLER",
+            "Spider",
+            "+http://",
+            "; https://x",
+            "(http:",
+            "HeadLess",
+            "@a.b",
+            "Lighthouse",
+            "selenium",
+            "Playwright",
+            "puppeteer",
+            "robots/1",
+            "LinkCheck",
+            "feed fetcher",
+            "\u212a",
+            " ",
+            "x",
+        ]
+    ),
+    max_size=5,
+).map("".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(AGENTS)
+def test_agents_that_surely_are_bots_are_found_by_their_words_first(agent: str) -> None:
+    """The words that are looked for first stand in all that the rule finds."""
+    assert agents._is_surely_bot(agent) == (agents._SURE_BOT.search(agent) is not None)
+
+
+class Numbers:
+    """A database in which an address's last character is its provider's: German, American, or none."""
+
+    def lookup(self, address: Address | str) -> Candidate | None:
+        return {"1": Candidate(3320, None), "2": Candidate(None, "mail.example.com")}.get(str(address)[-1])
+
+
+TOKENS = st.sampled_from(
+    ["91.44.26.1", "91.44.26.2", "91.44.26.3", "2003::1", "10.0.0.1", "dip0.t-ipconnect.de", "-", '"91.44.26.1"', None]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(TOKENS, max_size=6, unique=True), max_size=6))
+def test_what_is_remembered_of_clients_is_what_would_be_answered_anew(calls: list[list[str | None]]) -> None:
+    """In whatever order values come, held answers are those of a treatment that holds none; also with a full memory."""
+    for make in (lambda: make_provider(databases=[Numbers()], known_only=False), make_provider, make_truncated):
+        holding = make()
+        for tokens in calls:
+            values = pl.Series(tokens, dtype=pl.String)
+            assert holding(values)[0].to_list() == make()(values)[0].to_list()
+
+
+def test_a_full_memory_of_clients_begins_anew(monkeypatch) -> None:
+    """Beyond its bound nothing is held of what was, and the answers stay right."""
+    monkeypatch.setattr(client, "CACHED", 3)
+    treat = make_provider(databases=[Numbers()])
+    for start in range(0, 12, 2):
+        tokens = [f"91.44.{start + n}.1" for n in range(2)]
+        assert treat(pl.Series(tokens))[0].to_list() == ["t-ipconnect.de"] * 2
+        assert len(treat._answers) <= 3
+
+
+def test_parsing_ahead_in_another_thread_changes_nothing() -> None:
+    """`treat` of what `parse` gave elsewhere is the call itself; calls from many threads do not disturb one another."""
+    chunks = [
+        chunk([LINE.format(f"91.44.{n}.{m}", "-", m % 9, f"/p{n * m % 7}") for m in range(40)]) for n in range(24)
+    ]
+    whole = [pipeline()(each, EVER).table for each in chunks]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda each: pipeline()(each, EVER).table, chunks))
+        ahead = [pipeline().treat(parsed, EVER).table for parsed in pool.map(pipeline().parse, chunks)]
+    spec = load_policy("imos").spec
+    for one, two, three in zip(whole, together, ahead, strict=True):
+        assert one.cast(spec.schema).equals(two.cast(spec.schema))
+        assert one.cast(spec.schema).equals(three.cast(spec.schema))
+
+
+ROWS = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from(["/a", "/b", "/c"]), st.sampled_from(["Chrome", "other"])), max_size=20
+)
+
+
+def table(rows: list[tuple[int, str, str]]) -> pa.Table:
+    """Rows of the default policy's schema."""
+    start = datetime(2026, 11, 18, tzinfo=UTC)
+    columns = {
+        "time": [start + timedelta(hours=hour) for hour, _, _ in rows],
+        "domain": ["unknown"] * len(rows),
+        "file": [path for _, path, _ in rows],
+        "browser": [name for _, _, name in rows],
+        "browser_version": [""] * len(rows),
+        "success": [True] * len(rows),
+        "requests": [1] * len(rows),
+        "bytes": [7] * len(rows),
+    }
+    schema = load_policy("imos").spec.schema
+    return pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(ROWS, max_size=4))
+def test_a_coded_merge_is_the_merge(parts: list[list[tuple[int, str, str]]]) -> None:
+    """With dictionaries for its strings the merged table holds the same rows in the same order."""
+    spec = load_policy("imos").spec
+    tables = [table(rows) for rows in parts]
+    plain = merge(tables, spec)
+    assert merge(tables, spec, coded=True).cast(spec.schema).equals(plain)
+    keys = [tuple(row[name] for name in spec.keys) for row in plain.to_pylist()]
+    assert keys == sorted(set(keys))
+    assert sum(plain["requests"].to_pylist()) == sum(map(len, parts))
+
+
+def test_an_open_part_is_seen_however_much_stands_before_it() -> None:
+    """A chunk does not end within a line that came in parts, also where the part is as long as a line may be."""
+    part = b"2026-10-10T06:05:27.1Z stdout P "
+    for size in (1, MAX_LINE_BYTES - len(part)):
+        plain = b"x" * 1000 + b"\n"
+        opened = part + b"y" * size + b"\n"
+        before = plain * (5 * MAX_LINE_BYTES // len(plain))
+        assert whole_lines(before + opened) == len(before)
+        assert (
+            whole_lines(before + opened + part.replace(b" P ", b" F ") + b"\n")
+            == len(before) + len(opened) + len(part) + 1
+        )
+
+
+def test_few_lines_are_read_alike_without_the_fast_way() -> None:
+    """Detection reads its first lines one by one: with the same answer."""
+    lines = chunk([LINE.format("91.44.26.11", "-", 1, "/a"), "not a line\n"])
+    for name in ("combined", "common", "nginx_error" if "nginx_error" in load_formats() else "combined"):
+        slow, fast = (
+            make_parser(load_formats()[name], needs=NEEDS, wrapped=False, fast=fast)(lines, ())
+            for fast in (False, True)
+        )
+        assert (slow.rows, slow.rejected) == (fast.rows, fast.rejected)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(CLIENTS, USERS, st.integers(0, 9), PATHS), min_size=1, max_size=20))
+def test_fields_treated_by_two_threads_are_those_treated_in_turn(parts: list[tuple[str, str, int, str]]) -> None:
+    """Whether a chunk's fields are treated one after the other or two at a time: the same rows and counts."""
+    given_chunk = chunk([LINE.format(*part) for part in parts])
+    answers = []
+    for rows in (0, 1 << 30):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("loganon.pipeline._TOGETHER_ROWS", rows)
+            result = pipeline()(given_chunk, EVER)
+            answers.append((result.table.to_pylist(), result.counted, result.redacted, result.rejected))
+    assert answers[0] == answers[1]

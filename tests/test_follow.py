@@ -1,0 +1,771 @@
+"""`follow`, step by step in this process: nothing missed and nothing twice through rotation, restarts and failures."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import shutil
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
+
+from loganon import job
+from loganon.errors import BusyError, CannotWriteError, CheckError, ConfigurationError, InputOutputError
+from loganon.follow import LONGEST_BACKOFF, Follower
+from loganon.policy import load_policy, parse_policy
+from loganon.rewrite import apply_policy
+from loganon.sources.files import Log
+from loganon.sources.live import Live
+from loganon.store import Held, LocalStore
+from support.following import Clock, Following, held, stamp
+from support.runs import NOW, PLAIN, counts_of, days, hours_of, line, lines, table_of
+
+LOG = lines(120)
+MORE = lines(40, tag="more")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    path = folder / "access.log"
+    path.touch()
+    return path
+
+
+def rotated(log: Path, number: int = 1) -> Path:
+    return log.with_name(f"{log.name}.{number}")
+
+
+def test_what_is_written_is_counted(tmp_path: Path, log: Path) -> None:
+    """What stands there at the start at once; what comes, once the interval has passed; each line once."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following(0.5)
+    assert hours_of(following.store) == counts_of(LOG[:40])
+    following.write(log, LOG[40:80])
+    following(5)
+    assert hours_of(following.store) == counts_of(LOG[:40])
+    following(6)
+    assert hours_of(following.store) == counts_of(LOG[:80])
+    following.write(log, LOG[80:])
+    answer = following.end()
+    assert (answer["lines_read"], answer["counted"]) == (120, 120)
+    assert [source["log"] for source in answer["sources"]] == [str(log)]
+    assert hours_of(following.store) == counts_of(LOG)
+
+
+def test_early_when_much_waits(tmp_path: Path, log: Path) -> None:
+    """As soon as `flush_bytes` wait, a round is due; not before."""
+    following = Following(tmp_path, log, flush_interval=3600.0, flush_bytes=10_000)
+    following(1)
+    following.write(log, LOG[:20])
+    following(1)
+    assert not hours_of(following.store)
+    following.write(log, LOG[20:])
+    following(1)
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+def test_commits_are_apart(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds are at least twenty commit times apart, however short the interval."""
+    following = Following(tmp_path, log, flush_interval=1.0)
+    commit = Held.commit
+
+    def slow(self: Held, *args: Any, **named: Any) -> Any:
+        following.clock.go(3)
+        return commit(self, *args, **named)
+
+    monkeypatch.setattr(Held, "commit", slow)
+    following.write(log, LOG[:40])
+    following(1)
+    following.write(log, LOG[40:])
+    following(2, times=29)
+    assert hours_of(following.store) == counts_of(LOG[:40])
+    following(2, times=2)
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_renamed(tmp_path: Path, log: Path, late: bool) -> None:
+    """`create`: the old file is read to its end, also what is still written to it, and the new one from its start."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    following.write(log, LOG[40:60])
+    log.rename(rotated(log))
+    following.write(log, MORE)
+    if late:
+        following()
+        following(30)
+        following.write(rotated(log), LOG[60:])
+    else:
+        following.write(rotated(log), LOG[60:])
+    following()
+    assert hours_of(following.store) == counts_of([*LOG, *MORE])
+    assert following.end()["counted"] == 160
+
+
+def test_unlinked(tmp_path: Path, log: Path) -> None:
+    """What was removed, such as with its container, is read to its end, and its descriptor is freed after a while."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    following.write(log, LOG[40:])
+    log.unlink()
+    following()
+    assert hours_of(following.store) == counts_of(LOG)
+    assert any("access.log" in target for target in held())
+    following(31, times=3)
+    assert not any("access.log" in target for target in held())
+    following.end()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("grown", [False, True])
+def test_copied_and_truncated(tmp_path: Path, log: Path, packed: bool, grown: bool) -> None:
+    """`copytruncate`: what was written since the last round is found in the copy, plain or compressed; the truncated
+    file is another log, also if it has already grown past its old size."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    following.write(log, LOG[40:60])
+    following(1)
+    if packed:
+        copy = rotated(log).with_suffix(".1.gz")
+        copy.write_bytes(gzip.compress(log.read_bytes()))
+    else:
+        copy = Path(shutil.copy(log, rotated(log)))
+    stamp(copy, following.clock)
+    log.write_bytes(b"")
+    content = lines(90, tag="new") if grown else MORE
+    following.write(log, content)
+    following(1)
+    following(11, times=3)
+    assert hours_of(following.store) == counts_of([*LOG[:60], *content])
+    following.end()
+
+
+def test_truncated_and_silent(tmp_path: Path, log: Path) -> None:
+    """Also where nothing comes after the truncation the rest is read from the copy."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    following.write(log, LOG[40:60])
+    following(1)
+    shutil.copy(log, rotated(log))
+    stamp(rotated(log), following.clock)
+    log.write_bytes(b"")
+    following(1)
+    following(11, times=2)
+    assert hours_of(following.store) == counts_of(LOG[:60])
+    following.end()
+
+
+def test_unlinked_while_the_store_fails(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A removed log is held for as long as it cannot be stored."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+
+    def broken(*_: object, **__: object) -> None:
+        raise CannotWriteError("no space left on device", where="store")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Held, "commit", broken)
+        following.write(log, LOG[40:])
+        log.unlink()
+        following(60, times=10)
+    following(60)
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+def test_a_missing_log_is_waited_for(tmp_path: Path, log: Path) -> None:
+    """One message when it is missing, one when it is there; its folder may come later, too."""
+    shutil.rmtree(log.parent)
+    following = Following(tmp_path, log)
+    following(times=3)
+    assert [error.exit_code for error in following.said.errors] == [66]
+    assert str(log) in str(following.said.errors[0])
+    log.parent.mkdir()
+    following.write(log, LOG)
+    following(times=2)
+    assert len(following.said.notes) == 1
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+def test_patterns_are_looked_at_again(tmp_path: Path, log: Path) -> None:
+    """New files and folders that a pattern leads to are followed; rotated names that it leads to are not read twice."""
+    following = Following(tmp_path, tmp_path / "*" / "*.log*")
+    following.write(log, LOG[:40])
+    following()
+    other = tmp_path / "later" / "b.log"
+    other.parent.mkdir()
+    following.write(other, MORE)
+    following.write(log, LOG[40:])
+    log.rename(rotated(log))
+    following()
+    packed = rotated(log, 2).with_suffix(".2.gz")
+    packed.write_bytes(gzip.compress(b"".join(LOG)))
+    following(times=3)
+    assert hours_of(following.store) == counts_of([*LOG, *MORE])
+    assert not following.said.errors
+    following.end()
+
+
+def test_a_path_with_the_characters_of_a_pattern(tmp_path: Path) -> None:
+    """A file of that very name goes before the pattern."""
+    odd = tmp_path / "a[1].log"
+    following = Following(tmp_path, odd)
+    following.write(odd, LOG)
+    following()
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+def test_links_to_containers(tmp_path: Path, log: Path) -> None:
+    """A link as in /var/log/containers is followed to its file; when it leads to another, both are read to their end;
+    a rotated form beside the file is found although the link has another name."""
+    link = tmp_path / "pod_web-1.log"
+    link.symlink_to(log)
+    following = Following(tmp_path, link)
+    following.write(log, LOG[:40])
+    following()
+    following.write(log, LOG[40:80])
+    shutil.copy(log, rotated(log))
+    stamp(rotated(log), following.clock)
+    log.write_bytes(b"")
+    following(1)
+    following.write(log, MORE[:20])
+    other = log.with_name("1.log")
+    following.write(other, MORE[20:])
+    link.unlink()
+    link.symlink_to(other)
+    following(times=2)
+    assert hours_of(following.store) == counts_of([*LOG[:80], *MORE])
+    following.end()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_rotated_while_nobody_followed(tmp_path: Path, log: Path, packed: bool) -> None:
+    """After a restart the rest of what was rotated meanwhile is found beside the log, and nothing is read twice."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    following.write(log, LOG[40:])
+    log.rename(rotated(log))
+    following.write(log, MORE)
+    if packed:
+        rotated(log).with_suffix(".1.gz").write_bytes(gzip.compress(rotated(log).read_bytes()))
+        stamp(rotated(log).with_suffix(".1.gz"), following.clock)
+        rotated(log).unlink()
+    following = following.again(log)
+    following(times=3)
+    assert hours_of(following.store) == counts_of([*LOG, *MORE])
+    answer = following.end()
+    assert (answer["already_counted"], answer["counted"]) == (40, 120)
+
+
+def test_rotated_away_before_a_restart(tmp_path: Path, log: Path) -> None:
+    """The rest of a log is found also where no new one stands in its place yet."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    following.write(log, LOG[40:])
+    log.rename(rotated(log))
+    following = following.again(log)
+    following(times=3)
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+def test_copied_long_before_the_next_round(tmp_path: Path, log: Path) -> None:
+    """A truncated log that has grown past its old size when it is looked at: its copy is found although it is old."""
+    following = Following(tmp_path, log, flush_interval=3000.0)
+    following.write(log, LOG[:40])
+    following(1)
+    following.write(log, LOG[40:60])
+    shutil.copy(log, rotated(log))
+    stamp(rotated(log), following.clock)
+    new = lines(90, tag="new")
+    log.write_bytes(b"".join(new))
+    stamp(log, following.clock)
+    following(1001, times=6)
+    assert hours_of(following.store) == counts_of([*LOG[:60], *new])
+    following.end()
+
+
+def test_old_rotated_logs_are_not_followed(tmp_path: Path, log: Path) -> None:
+    """What was rotated before the store was made was never meant."""
+    clock = Clock()
+    log.write_bytes(b"".join(MORE))
+    rotated(log).write_bytes(b"".join(LOG))
+    for path in (log, rotated(log)):
+        os.utime(path, (NOW.timestamp() - 3600,) * 2)
+    following = Following(tmp_path, log, clock=clock)
+    following(times=3)
+    assert hours_of(following.store) == counts_of(MORE)
+    following.end()
+
+
+def test_nothing_piles_up(tmp_path: Path, log: Path) -> None:
+    """Through many rotations open descriptors and what is remembered stay as few as they were."""
+    following = Following(tmp_path, log)
+    found = []
+    for number in range(30):
+        following.write(log, [line(NOW - timedelta(hours=2), f"/{number}/{n}") for n in range(5)])
+        following(15)
+        log.rename(rotated(log))
+        if number >= 10:
+            found.append((len(held()), len(following.follower.watch.held), following.follower.figures.logs))
+    assert max(found) <= found[0]
+    assert following.end()["counted"] == 150
+
+
+def test_the_last_line_in_the_making(tmp_path: Path, log: Path) -> None:
+    """A line without its end waits, and is one line when it is whole."""
+    following = Following(tmp_path, log)
+    following.write(log, b"".join(LOG[:10])[:-30])
+    following()
+    assert hours_of(following.store) == counts_of(LOG[:9])
+    assert following.follower.figures.lag == len(LOG[9]) - 30
+    following.write(log, b"".join(LOG[:10])[-30:])
+    following()
+    assert following.follower.figures.lag == 0
+    assert hours_of(following.store) == counts_of(LOG[:10])
+    following.end()
+
+
+def test_two_logs_that_begin_alike(tmp_path: Path) -> None:
+    """Two logs whose first lines are the same so far are two logs as soon as they differ, and no line is lost."""
+    first, second = tmp_path / "a.log", tmp_path / "b.log"
+    following = Following(tmp_path, first, second)
+    following.write(first, LOG[:2])
+    following.write(second, LOG[:3])
+    following()
+    following.write(first, MORE[:5])
+    following.write(second, MORE[5:])
+    following(times=2)
+    assert hours_of(following.store) == counts_of([*LOG[:2], *MORE[:5], *LOG[:3], *MORE[5:]])
+    following.end()
+
+
+# --- retention --------------------------------------------------------------------------------------------------------
+
+
+def test_retention_while_nothing_is_logged(tmp_path: Path, log: Path) -> None:
+    """A quiet store loses each day at the moment at which it is past: when the day begins, without a line."""
+    following = Following(tmp_path, log)
+    following.write(log, line(NOW - timedelta(days=2)))
+    following()
+    assert days(following.store) == ["2026-11-19"]
+    for _ in range(39):
+        following(24 * 3600)
+    assert days(following.store) == ["2026-11-19"]
+    following.clock.time = following.clock.time.replace(hour=23, minute=59, second=50)
+    following(5)
+    assert days(following.store) == ["2026-11-19"]
+    following(6)
+    assert days(following.store) == []
+    assert following.follower.figures.last_retention == following.clock.time
+    following.end()
+
+
+def test_no_retain(tmp_path: Path, log: Path) -> None:
+    """With `--no-retain` nothing is deleted or sealed here, and yet no line past its day is stored."""
+    following = Following(tmp_path, log, retain=False)
+    following.write(log, line(NOW - timedelta(days=2)))
+    following()
+    following.clock.time += timedelta(days=50)
+    following.write(log, line(NOW - timedelta(days=1)))
+    following()
+    assert days(following.store) == ["2026-11-19"]
+    answer = following.end()
+    assert (answer["counted"], answer["rejected"]["expired"]) == (1, 1)
+
+
+def test_sealed_by_the_hour(tmp_path: Path, log: Path) -> None:
+    """A day is sealed when it is due, while nothing is logged."""
+    following = Following(tmp_path, log)
+    following.write(log, line(NOW))
+    following()
+    for _ in range(80):
+        following(3600)
+    assert following.end()["partitions_sealed"] == ["2026-11-21"]
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CannotWriteError("no space left on device", where="store"),
+        BusyError("another process holds the store", where="store"),
+        ConfigurationError("the store's policy has changed meanwhile", where="store"),
+    ],
+    ids=["full", "busy", "changed"],
+)
+def test_a_store_that_fails_and_recovers(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """One message when it begins and one when it is over; the pauses double up to a minute; nothing lost or twice."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    attempts: list[float] = []
+
+    def broken(*_: object, **__: object) -> None:
+        attempts.append(following.clock.second)
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Held, "commit", broken)
+        following.write(log, LOG[40:80])
+        following(0.5, times=800)
+        following.write(log, LOG[80:])
+    pauses = [after - before for before, after in pairwise(attempts)]
+    assert [round(pause) for pause in pauses[:6]] == [1, 2, 4, 8, 16, 32]
+    assert max(pauses) <= LONGEST_BACKOFF + 1
+    assert len(attempts) < 15
+    assert [type(found) for found in following.said.errors] == [type(error)]
+    assert not following.said.notes
+    following(LONGEST_BACKOFF)
+    assert hours_of(following.store) == counts_of(LOG)
+    assert len(following.said.notes) == 1
+    assert following.follower.figures.backoff == 0
+    assert following.end()["counted"] == 120
+
+
+def test_a_store_that_is_gone(tmp_path: Path, log: Path) -> None:
+    """No other is made in its place, under whatever policy: it may come back, as a mount does."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    away = following.store.rename(tmp_path / "away")
+    following.write(log, LOG[40:80])
+    following(10, times=3)
+    assert not following.store.exists()
+    assert following.said.errors
+    away.rename(following.store)
+    following.write(log, LOG[80:])
+    following(LONGEST_BACKOFF)
+    assert hours_of(following.store) == counts_of(LOG)
+    assert following.end()["counted"] == 120
+
+
+def test_another_process_holds_the_store(tmp_path: Path, log: Path) -> None:
+    """For as long as `wait` that is no message; nothing is read twice when the store is free again."""
+    following = Following(tmp_path, log, wait=0.0)
+    following.write(log, LOG[:40])
+    following()
+    with LocalStore.open(following.store).locked():
+        following.write(log, LOG[40:])
+        following(times=2)
+        assert [error.exit_code for error in following.said.errors] == [75]
+    following(60)
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+def test_a_log_that_cannot_be_read(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the disk below one log is told once, other logs go on, and it is read when that is over."""
+    other = log.with_name("other.log")
+    other.touch()
+    following = Following(tmp_path, log, other)
+    following.write(log, LOG[:40])
+    following.write(other, MORE[:20])
+    following()
+    number, read = log.stat().st_ino, os.pread
+
+    def pread(descriptor: int, length: int, offset: int) -> bytes:
+        if os.fstat(descriptor).st_ino == number:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(descriptor, length, offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", pread)
+        following.write(log, LOG[40:])
+        following.write(other, MORE[20:])
+        following(times=4)
+        assert [error.exit_code for error in following.said.errors] == [74]
+        assert hours_of(following.store) == counts_of([*LOG[:40], *MORE])
+    following()
+    assert hours_of(following.store) == counts_of([*LOG, *MORE])
+    assert len(following.said.notes) == 1
+    following.end()
+
+
+def test_what_is_no_log(tmp_path: Path, log: Path) -> None:
+    """A folder in the place of a log, and a log without any format: each told once, the others go on."""
+    folder, other = tmp_path / "folder.log", tmp_path / "words.log"
+    folder.mkdir()
+    other.touch()
+    following = Following(tmp_path, folder, other, log, format="auto")
+    following.write(other, b"some words\n" * 10)
+    following.write(log, LOG)
+    following(times=4)
+    assert sorted(error.exit_code for error in following.said.errors) == [65, 66]
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+def test_a_clock_that_is_not_believed(tmp_path: Path, log: Path) -> None:
+    """More than 24 hours behind the last commit nothing is read, which is told once; it goes on when it is right."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    following.clock.time -= timedelta(hours=30)
+    following.write(log, LOG[40:])
+    following(times=10)
+    assert [type(error) for error in following.said.errors] == [CheckError]
+    assert hours_of(following.store) == counts_of(LOG[:40])
+    following.clock.time += timedelta(hours=30)
+    following(LONGEST_BACKOFF)
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+def test_a_wrong_configuration_ends_it(tmp_path: Path, log: Path) -> None:
+    """At the start another policy than the store's is an error (78), not something to wait for."""
+    following = Following(tmp_path, log)
+    following.end()
+    with pytest.raises(ConfigurationError):
+        Following(tmp_path, log, policy=load_policy("imos"))
+
+
+def database(path: Path, number: int) -> None:
+    writer = MMDBWriter(ip_version=4, database_type="Test", description={"en": "of a test"})
+    writer.insert_network(IPSet(["91.44.0.0/16"]), {"autonomous_system_number": number, "as_domain": f"as{number}.net"})
+    fresh = path.with_suffix(".new")
+    writer.to_db_file(str(fresh))
+    fresh.replace(path)
+
+
+def test_a_database_that_changes(tmp_path: Path, log: Path) -> None:
+    """A new file is asked from the next round on; a damaged one is not, which is told once, and a good one then is."""
+    path = tmp_path / "asn.mmdb"
+    database(path, 64500)
+    following = Following(tmp_path, log, provider_db=[path])
+    following.write(log, LOG[:1])
+    following()
+    database(path, 64501)
+    following.write(log, LOG[1:3])
+    following()
+    (tmp_path / "bad").write_bytes(b"no database")
+    (tmp_path / "bad").replace(path)
+    following.write(log, LOG[3:6])
+    following(times=3)
+    assert [error.exit_code for error in following.said.errors] == [78]
+    database(path, 64502)
+    following.write(log, LOG[6:10])
+    following()
+    following.end()
+    rows = table_of(following.store).group_by("domain").aggregate([("requests", "sum")]).to_pylist()
+    assert {row["domain"]: row["requests_sum"] for row in rows} == {
+        "as64500.net": 1,
+        "as64501.net": 5,
+        "as64502.net": 4,
+    }
+
+
+# --- stopping ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_is_bounded(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked to stop in the middle of a long log it commits what was read, and a restart reads the rest."""
+    monkeypatch.setitem(Log.chunks.__kwdefaults__, "chunk_bytes", 4000)
+    clock, seen = Clock(), []
+
+    def stop(follower: Follower, _log: str, position: int) -> None:
+        seen.append(position)
+        follower.stop()
+        clock.go(10)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Follower, "_progress", stop)
+        following = Following(tmp_path, log, clock=clock)
+        following.write(log, LOG)
+        following(1)
+        assert len(seen) == 1
+        answer = following.end()
+    assert 0 < answer["counted"] < 120
+    assert hours_of(following.store) == counts_of(LOG[: answer["counted"]])
+    following = Following(tmp_path, log, clock=clock)
+    following(1)
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+# --- live sources -----------------------------------------------------------------------------------------------------
+
+
+class Given:
+    """A feed that a test fills."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.ended = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self.data)
+
+    def take(self, limit: int) -> bytes:
+        block, self.data = self.data[:limit], self.data[limit:]
+        return block
+
+    def stop(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("more", [True, False])
+def test_a_pipe_while_the_store_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: bool) -> None:
+    """Lines of a pipe wait while the disk is full, and are stored once when there is room; at the end of the input
+    nothing is given up for that."""
+    feed = Given()
+    following = Following(tmp_path, lives=[Live("-", feed)])
+    feed.data = b"".join(LOG[:60])
+    following(1)
+    following()
+    assert hours_of(following.store) == counts_of(LOG[:60])
+
+    def broken(*_: object, **__: object) -> None:
+        raise CannotWriteError("no space left on device", where="store")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Held, "commit", broken)
+        feed.data = b"".join(LOG[60:90] if more else LOG[60:])
+        following()
+        feed.data += b"".join(LOG[90:] if more else [])
+        feed.ended = True
+        following(times=5)
+        assert not following.follower.ended
+    following(LONGEST_BACKOFF, times=3)
+    assert following.follower.ended
+    assert hours_of(following.store) == counts_of(LOG)
+    assert len(following.said.errors) == 1
+    assert following.end()["counted"] == 120
+
+
+def test_a_commit_that_was_durable_although_it_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error after the commit point: the lines of a pipe stand, and are not stored again."""
+    feed = Given()
+    following = Following(tmp_path, lives=[Live("-", feed)])
+    commit = Held.commit
+
+    def broken(self: Held, *args: Any, **named: Any) -> None:
+        commit(self, *args, **named)
+        raise InputOutputError("input/output error", where="store")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Held, "commit", broken)
+        feed.data = b"".join(LOG[:60])
+        following(1)
+        following()
+    feed.data += b"".join(LOG[60:])
+    following(LONGEST_BACKOFF, times=2)
+    assert hours_of(following.store) == counts_of(LOG)
+    assert following.end()["counted"] == 120
+
+
+def test_a_pipe_that_begins_with_no_log(tmp_path: Path) -> None:
+    """First lines without any format are counted as malformed and given up; what follows is read."""
+    feed = Given()
+    following = Following(tmp_path, lives=[Live("-", feed)], format="auto")
+    feed.data = b"no log at all\n" * 3
+    following()
+    feed.data = b"".join(LOG)
+    following(times=2)
+    assert hours_of(following.store) == counts_of(LOG)
+    assert [error.exit_code for error in following.said.errors] == [65]
+    answer = following.end()
+    assert (answer["counted"], answer["rejected"]["malformed"]) == (120, 3)
+
+
+def test_a_policy_that_is_changed(tmp_path: Path, log: Path) -> None:
+    """After `policy apply` logs are read, and days deleted, under the new policy; lines of a pipe that were read under
+    the old one and wait are given up, and their number is said."""
+    feed = Given()
+    following = Following(tmp_path, log, lives=[Live("-", feed)], format="combined")
+    following.write(log, LOG[:40])
+    following()
+    feed.data = b"".join(MORE[:20])
+    following(1)
+    text = PLAIN.replace("6 weeks", "5 weeks").replace('browser = { as = "family+major" }', "")
+    clock = job.Clock(following.clock.time)
+    apply_policy(following.store, parse_policy(text, where="x"), clock=clock, wait=timedelta(), dry_run=False)
+    following.write(log, LOG[40:])
+    following(times=2)
+    feed.data = b"".join(MORE[20:])
+    following(LONGEST_BACKOFF, times=2)
+    assert hours_of(following.store) == counts_of([*LOG, *MORE[20:]])
+    assert "browser" not in table_of(following.store).column_names
+    assert not following.said.errors
+    assert any("20 lines that waited are given up" in note for note in following.said.notes)
+    for _ in range(34):
+        following(24 * 3600)
+    assert days(following.store) == ["2026-11-21"]
+    following(24 * 3600)
+    assert days(following.store) == []
+    following.end()
+
+
+def test_a_tighter_age_holds_while_nothing_is_logged(tmp_path: Path, log: Path) -> None:
+    """A policy applied to a store into which nothing comes any more: its days go by the new age."""
+    following = Following(tmp_path, log)
+    following.write(log, line(NOW))
+    following()
+    text = PLAIN.replace("6 weeks", "1 week")
+    clock = job.Clock(following.clock.time)
+    apply_policy(following.store, parse_policy(text, where="x"), clock=clock, wait=timedelta(), dry_run=False)
+    for _ in range(7):
+        following(24 * 3600)
+    assert days(following.store) == []
+    following.end()
+
+
+def test_an_error_log_is_said_once(tmp_path: Path, log: Path) -> None:
+    """A pattern that leads to an error log, too: it is left out, and that is said once."""
+    other = log.with_name("error.log")
+    following = Following(tmp_path, log.parent / "*.log", format="auto")
+    following.write(other, b"2026/11/21 10:00:00 [error] 1#1: *1 open() failed, client: 1.2.3.4\n" * 5)
+    following.write(log, LOG)
+    following()
+    following.write(other, b"2026/11/21 10:00:01 [error] 1#1: *1 open() failed, client: 1.2.3.4\n")
+    following(times=2)
+    assert hours_of(following.store) == counts_of(LOG)
+    assert len([note for note in following.said.notes if "error log" in note]) == 1
+    following.end()
+
+
+def test_the_clock_is_accepted(tmp_path: Path, log: Path) -> None:
+    """A clock far behind the last commit stops the rounds, and that is said; with `--accept-clock` it is gone by."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    following.clock.go(-2 * 86400)
+    refused = following.again(log)
+    refused.write(log, LOG[40:])
+    refused(times=3)
+    assert [type(error) for error in refused.said.errors] == [CheckError]
+    assert hours_of(refused.store) == counts_of(LOG[:40])
+    refused.clock.go(86400 + 3600)  # so that the lines are not in its future
+    accepted = refused.again(log, accept_clock=True)
+    accepted(times=2)
+    assert hours_of(accepted.store) == counts_of(LOG)
+    assert not accepted.said.errors
+    accepted.end()

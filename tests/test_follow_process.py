@@ -1,0 +1,313 @@
+"""`loganon follow` as a process: signals, pipes, kills, real servers. Nothing sleeps: conditions are polled."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from faults.warm import Warm
+from loganon.sources.prompt import Prompt
+from support.cli import Command, Inside
+from support.runs import KEY, check_balance, check_store, counts_of, hours_of, lines
+from support.servers import free_port, until
+
+KILLS = int(os.environ.get("LOGANON_KILLS", "5"))
+DEADLINE = 60.0
+START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+
+def content(count: int, tag: str = "p") -> list[bytes]:
+    return lines(count, start=START, minutes=0, tag=tag)
+
+
+class Process:
+    """`loganon follow` with a metrics page, and what the page says."""
+
+    def __init__(self, folder: Path, *words: object, stdin: int | IO[bytes] = subprocess.DEVNULL) -> None:
+        self.port = free_port()
+        self.folder = folder
+        self.store = folder / "store"
+        (folder / "key").write_bytes(KEY.secret)
+        (folder / "plain.toml").write_text(PLAIN_FILE)
+        command = Command(folder)
+        options = ["--store", "store", "--key-file", "key", "--policy", "plain.toml", "--json"]
+        options += ["--flush-interval", "1s", "--listen", f"127.0.0.1:{self.port}"]
+        self.process = subprocess.Popen(
+            [*command.python, "follow", *options, *map(str, words)],
+            cwd=folder,
+            env=command.environment(),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def page(self, path: str) -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            assert self.process.poll() is None, self.process.communicate()
+            return ""
+
+    def metric(self, name: str, reason: str = "") -> float:
+        for family in text_string_to_metric_families(self.page("/metrics")):
+            for sample in family.samples:
+                if sample.name == name and sample.labels.get("reason", "") == reason:
+                    return float(sample.value)
+        return -1
+
+    def ready(self) -> Process:
+        until(lambda: bool(self.page("/readyz")))
+        return self
+
+    def counted(self, count: int) -> None:
+        until(lambda: self.metric("loganon_lines_counted_total") >= count)
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[dict[str, Any], str]:
+        """The summary and the messages after a signal, within ten seconds."""
+        self.process.send_signal(number)
+        return self.over()
+
+    def over(self) -> tuple[dict[str, Any], str]:
+        out, err = self.process.communicate(timeout=DEADLINE)
+        assert self.process.returncode == 0, err
+        answer = json.loads(out)
+        check_balance(answer)
+        check_store(self.store)
+        return answer, err.decode()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+PLAIN_FILE = """
+name = "plain"
+version = 1
+valid_from = 2026-11-21
+keep_for = "6 weeks"
+[fields]
+domain  = { as = "provider", known_only = false }
+time    = { as = "hour" }
+file    = { as = "path" }
+success = { as = "flag" }
+bytes   = { as = "sum" }
+"""
+
+
+@contextmanager
+def following(folder: Path, *words: object, **settings: Any) -> Iterator[Process]:
+    found = Process(folder, *words, **settings)
+    try:
+        yield found.ready()
+    finally:
+        found.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop(tmp_path: Path, number: int) -> None:
+    """What has come is committed, one object is printed, the exit code is 0, all within ten seconds."""
+    log = tmp_path / "x.log"
+    log.write_bytes(b"".join(content(50)))
+    with following(tmp_path, log) as process:
+        process.counted(50)
+        process.process.send_signal(signal.SIGHUP)
+        with log.open("ab") as file:
+            file.write(b"".join(content(30, "q")))
+        begun = time.monotonic()
+        answer, err = process.end(number)
+        assert time.monotonic() - begun < 10
+    assert answer["counted"] == 80
+    assert hours_of(process.store) == counts_of([*content(50), *content(30, "q")])
+    assert err.count("\n") == 2
+    assert "following" in err
+
+
+def test_patterns_and_rotation(tmp_path: Path) -> None:
+    """A quoted pattern of files that come later, and a renaming, in the process with its own clock."""
+    with following(tmp_path, tmp_path / "*.log") as process:
+        log = tmp_path / "a.log"
+        log.write_bytes(b"".join(content(40)))
+        process.counted(40)
+        with log.open("ab") as file:
+            file.write(b"".join(content(20, "q")))
+        log.rename(tmp_path / "a.log.1")
+        log.write_bytes(b"".join(content(30, "r")))
+        process.counted(90)
+        answer, _ = process.end()
+    assert answer["counted"] == 90
+    assert hours_of(process.store) == counts_of([*content(40), *content(20, "q"), *content(30, "r")])
+
+
+def test_messages_as_json(tmp_path: Path) -> None:
+    """Each message is one object on standard error."""
+    with following(tmp_path, tmp_path / "x.log", "--messages", "json") as process:
+        _, err = process.end()
+    said = [json.loads(text) for text in err.splitlines()]
+    assert [each["level"] for each in said] == ["error", "note", "note"]
+    assert said[0]["where"] == str(tmp_path / "x.log")
+
+
+def test_nothing_to_follow(tmp_path: Path) -> None:
+    """Neither a log nor syslog is a usage error; an address in use or a wrong policy is 78, before anything is read."""
+    command = Inside(tmp_path)
+    assert command("follow", "--store", "store").code == 2
+    done = command("follow", "x", "--store", "store", "--key-file", "key", "--listen", "nonsense")
+    assert done.code == 78
+    done = command("follow", "x", "--store", "new", "--key-file", "key", "--policy", "no-such.toml")
+    assert done.code == 78
+
+
+# --- the pipe ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_end_of_the_pipe(tmp_path: Path) -> None:
+    """At the end of the input all of it is committed, the last line also without its end, and the exit code is 0."""
+    read, write = os.pipe()
+    with following(tmp_path, "-", stdin=read) as process:
+        os.close(read)
+        os.write(write, b"".join(content(60)[:-1]))
+        process.counted(59)
+        os.write(write, content(60)[-1].rstrip())
+        os.close(write)
+        answer, _ = process.over()
+    assert (answer["counted"], len(answer["sources"])) == (60, 1)
+    assert hours_of(process.store) == counts_of(content(60))
+
+
+def test_the_pipe_and_sigterm(tmp_path: Path) -> None:
+    """SIGTERM commits what is in the pipe, although the writer is still there."""
+    read, write = os.pipe()
+    with following(tmp_path, "-", stdin=read) as process:
+        os.close(read)
+        os.write(write, b"".join(content(60)))
+        answer, _ = process.end()
+    os.close(write)
+    assert answer["counted"] == 60
+
+
+def test_what_a_kill_of_the_pipe_can_lose(tmp_path: Path) -> None:
+    """At most the lines since the last commit: all that was reported as committed is there, nothing is there twice."""
+    read, write = os.pipe()
+    with following(tmp_path, "-", "--format", "combined", stdin=read) as process:
+        os.close(read)
+        os.write(write, b"".join(content(60)))
+        process.counted(60)
+        os.write(write, b"".join(content(40, "q")))
+        process.kill()
+        os.close(write)
+    check_store(process.store)
+    kept = sum(requests for requests, _, _ in hours_of(process.store).values())
+    assert kept in (60, 100)
+    Process(tmp_path, "-", "--format", "combined").over()
+    assert sum(requests for requests, _, _ in hours_of(process.store).values()) == kept
+
+
+def test_no_raw_line_on_a_disk(tmp_path: Path) -> None:
+    """While lines of a pipe wait for their commit no file of the store holds any."""
+    read, write = os.pipe()
+    process = Process(tmp_path, "-", "--flush-interval", "1h", "--format", "combined", stdin=read).ready()
+    os.close(read)
+    os.write(write, b"".join(content(60)))
+    until(lambda: process.metric("loganon_lag_bytes") > 0)
+    for path in process.store.rglob("*"):
+        if path.is_file():
+            assert b"91.44" not in path.read_bytes()
+            assert b"/p/" not in path.read_bytes()
+    process.kill()
+    os.close(write)
+
+
+def test_strict(tmp_path: Path) -> None:
+    """With `--strict` a line that cannot be read makes the exit code 1 at the end; all others are counted."""
+    (tmp_path / "key").write_bytes(KEY.secret)
+    command = Command(tmp_path)
+    words = ["follow", "-", "--store", "store", "--key-file", "key", "--format", "combined", "--strict", "--json"]
+    done = subprocess.run(
+        [*command.python, *words],
+        cwd=tmp_path,
+        env=command.environment(),
+        input=b"".join([*content(9), b"nonsense\n"]),
+        capture_output=True,
+        check=False,
+    )
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["counted"], answer["rejected"]["malformed"]) == (1, 9, 1)
+
+
+def test_a_pipe_is_read_ahead_up_to_a_bound() -> None:
+    """What is not taken is held up to a bound; beyond it the writer waits."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    feed = Prompt(read)
+    sent = 0
+    still = 0
+    while still < 50:
+        try:
+            sent += os.write(write, b"x" * 65536)
+            still = 0
+        except BlockingIOError:
+            still += 1
+            time.sleep(0.01)
+    assert 16 << 20 <= sent <= 18 << 20
+    taken = 0
+    os.close(write)
+    while not (feed.ended and not feed.waiting):
+        taken += len(feed.take(1 << 20))
+    assert taken == sent
+    os.close(read)
+
+
+# --- kills ------------------------------------------------------------------------------------------------------------
+
+
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    """Killed while it starts, reads or commits, with rotation in between, and started again: each line once."""
+    dice = random.Random(20261121)
+    log = tmp_path / "x.log"
+    written: list[bytes] = []
+    rotations = 1
+
+    def write(number: int) -> None:
+        part = content(300, f"part-{number}")
+        written.extend(part)
+        with log.open("ab") as file:
+            file.write(b"".join(part))
+
+    write(0)
+    with following(tmp_path, log) as process:
+        process.counted(300)
+    command, warm = Command(tmp_path), Warm()
+    words = ["follow", log, "--store", "store", "--key-file", "key", "--flush-interval", "1s", "--quiet"]
+    try:
+        for number in range(1, KILLS + 1):
+            running = warm.start(command, *words)
+            for step in range(dice.randrange(1, 8)):
+                running.pause(dice.uniform(0.01, 0.15))
+                write(number * 1000 + step)
+                if dice.random() < 0.1:
+                    log.rename(tmp_path / f"x.log.{rotations}")
+                    log.touch()
+                    rotations += 1
+            running.kill()
+            running.close()
+    finally:
+        warm.close()
+    with following(tmp_path, log) as process:
+        until(lambda: process.metric("loganon_lag_bytes") == 0)
+        process.counted(0)
+        process.end()
+    assert hours_of(process.store) == counts_of(written)

@@ -1,0 +1,393 @@
+"""The policies that come along, carried out on the same sample log; and the rules that they need besides the table."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from loganon.policy import PolicyError, bundled, from_canonical, load_policy, parse_policy
+from loganon.policy.changes import compare
+from loganon.strictness import Direction
+from support.cli import SAMPLE_NOW, SAMPLES, Inside
+from support.runs import PLAIN, days, line, table_of
+
+LOG = SAMPLES / "shop.access.log"
+PROVIDERS = SAMPLES / "providers.mmdb"
+SIX = ["time", "domain", "file", "browser", "browser_version", "success", "requests", "bytes"]
+STORED = {
+    "imos": (SIX, 42),
+    "six-weeks": (SIX, 42),
+    "truncated": (["time", "network", *SIX[2:]], 42),
+    "by-category": (SIX, 365),
+    "with-backups": (SIX, 365),
+    "anonymous-unlimited": (SIX, 0),
+    "raw-then-statistics": (SIX, 365),
+}
+FIRST = date(2026, 11, 18)
+"""The oldest day of the sample log."""
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Inside:
+    """The command in a folder of its own."""
+    return Inside(tmp_path)
+
+
+def test_each_is_here() -> None:
+    """Every policy that comes along has a test below."""
+    assert set(STORED) == set(bundled())
+
+
+@pytest.mark.parametrize("name", list(STORED))
+def test_on_the_sample_log(command: Inside, name: str) -> None:
+    """What is stored, for how long, and what is refused."""
+    columns, age = STORED[name]
+    words = ("--policy", name, "--store", "s", "--provider-db", PROVIDERS, "--now", SAMPLE_NOW)
+    done = command("run", LOG, *words, "--quiet")
+    assert done.code == 0, done.err
+    store = command.folder / "s"
+    table = table_of(store)
+    assert table.column_names == columns
+    assert sum(table["requests"].to_pylist()) == 3000
+    assert days(store)[0] == FIRST.isoformat()
+    assert command("verify", "--store", "s", "--now", SAMPLE_NOW, "--quiet").code == 0
+    goes = FIRST + timedelta(days=age)
+    last = f"{goes - timedelta(days=1)}T23:59:59Z"
+    step = ("--accept-cutoff", goes.isoformat(), "--json")
+    if age:
+        kept = command("retain", "--store", "s", "--now", last, *step).json
+        assert (kept["partitions_dropped"], kept["cutoff"]) == ([], FIRST.isoformat())
+        assert command("retain", "--store", "s", "--now", f"{goes}T00:00:00Z", *step).json["partitions_dropped"] == [
+            FIRST.isoformat()
+        ]
+    else:
+        found = command("retain", "--store", "s", "--now", "2036-11-21T00:00:00Z", "--json").json
+        assert (found["plan"], found["partitions_dropped"]) == ([], [])
+    policy = load_policy(name)
+    assert policy.purpose.evaluate is (name != "imos")
+    assert policy.purpose.share == ("anonymous" if name == "raw-then-statistics" else "none")
+    looser = policy.canonical.replace('"evaluate": false', '"evaluate": true').replace(
+        '"share": "none"', '"share": "anonymous"'
+    )
+    loosened = {
+        change.key
+        for change in compare(policy, from_canonical(looser, where="x"))
+        if change.direction is Direction.LOOSER
+    }
+    assert loosened == {"purpose.share", *(["purpose.evaluate"] if name == "imos" else [])} - (
+        {"purpose.share"} if name == "raw-then-statistics" else set()
+    )
+
+
+def test_what_each_refuses() -> None:
+    """A shortened address is never kept for ever; consent, ages and backups are as the policies say."""
+    text = bundled()["truncated"].replace('"6 weeks"', '"unlimited"')
+    with pytest.raises(PolicyError, match=r"fields\.network is\s+shortened, not certified anonymous"):
+        parse_policy(text, where="p")
+    anonymous = load_policy("anonymous-unlimited")
+    assert (anonymous.consent.require, anonymous.consent.exclude_when) == (("cookie",), ("DNT", "Sec-GPC"))
+    ages = {entry.name: str(entry.age) for entry in load_policy("by-category").also_expire}
+    assert ages == {
+        "video": "60 days",
+        "offer-consents": "4 years",
+        "availability-notices": "1 year",
+        "warranties": "1 year",
+        "accounting": "10 years",
+    }
+    (backups,) = load_policy("with-backups").also_expire
+    assert backups.copies
+    assert not any(entry.action == "delete" for name in bundled() for entry in load_policy(name).also_expire)
+    without = bundled()["with-backups"].replace('age   = "3 months"\n', "")
+    with pytest.raises(PolicyError, match=r"also_expire\[1\]\.age is missing"):
+        parse_policy(without, where="p")
+
+
+def test_consent_where_the_log_shows_it(command: Inside) -> None:
+    """`anonymous-unlimited` counts no access without a cookie or with a signal, and stores neither."""
+    fmt = 'apache:%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{Cookie}i" "%{DNT}i" "%{Sec-GPC}i"'
+    shown = ('"c=1" "-" "-"', '"-" "-" "-"', '"c=1" "1" "-"', '"c=1" "0" "1"', '"c=2" "0" "0"')
+    base = line(datetime(2026, 11, 20, 8, tzinfo=UTC)).decode().rstrip("\n")
+    (command.folder / "a.log").write_text("".join(f"{base} {each}\n" for each in shown))
+    words = ("--policy", "anonymous-unlimited", "--store", "s", "--format", fmt, "--now", SAMPLE_NOW, "--json")
+    found = command("run", "a.log", *words).json
+    assert (found["counted"], found["rejected"]["no_consent"]) == (2, 3)
+
+
+# --- [scope] --------------------------------------------------------------------------------------------------------
+
+
+def with_(text: str, base: str = PLAIN) -> str:
+    """The policy with a further part."""
+    return base.replace("[fields]", f"{text}\n[fields]")
+
+
+def test_scope(command: Inside) -> None:
+    """Lines of other hosts are `excluded` where the log shows the host, whatever its spelling; else all are counted."""
+    (command.folder / "p.toml").write_text(with_('[scope]\nsites = ["a.example"]'))
+    base = line(datetime(2026, 11, 20, 8, tzinfo=UTC)).decode()
+    hosts = (
+        "a.example:443",
+        "A.Example.:80",
+        "b.example:443",
+        "xa.example:80",
+        "192.0.2.7:80",
+        "a.example.b.example:1",
+    )
+    (command.folder / "a.log").write_text("".join(f"{host} {base}" for host in hosts))
+    words = ("--policy", "./p.toml", "--store", "s", "--now", SAMPLE_NOW, "--json")
+    found = command("run", "a.log", "--format", "combined_vhost", *words).json
+    assert (found["counted"], found["rejected"]["excluded"]) == (2, 4)
+    (command.folder / "b.log").write_text(base * 3)
+    found = command("run", "b.log", "--format", "combined", *words).json
+    assert (found["counted"], found["rejected"]["excluded"]) == (3, 0)
+
+
+# --- [[also_expire]] ------------------------------------------------------------------------------------------------
+
+ENTRY = """[[also_expire]]
+name = "backups"
+path = "FOLDER/db-*.gz"
+age = "10 days"
+owner = "operations"
+action = "delete"
+"""
+
+
+def store_with(command: Inside, text: str) -> Path:
+    """A store under the plain policy with `text`; FOLDER is the folder of the dated files."""
+    folder = command.folder / "dated"
+    folder.mkdir(exist_ok=True)
+    (command.folder / "p.toml").write_text(with_(text.replace("FOLDER", str(folder.resolve()))))
+    (command.folder / "a.log").write_bytes(line(datetime(2026, 11, 20, 8, tzinfo=UTC)))
+    done = command("run", "a.log", "--policy", "./p.toml", "--store", "s", "--now", SAMPLE_NOW, "--quiet")
+    assert done.code == 0, done.err
+    return folder
+
+
+def retain(command: Inside, *words: str, now: str = SAMPLE_NOW) -> dict[str, object]:
+    return command("retain", "--store", "s", "--now", now, "--json", *words).json
+
+
+def test_only_what_is_named_goes(command: Inside) -> None:
+    """Past its age by the date in its whole matching name; the plan says so first, and changes nothing."""
+    folder = store_with(command, ENTRY)
+    stay = ("db-2026-11-12.gz", "db-20200102.gz.bak", "xdb-2020-01-01.gz", "db-none.gz", "db-2020-01-01-2021-01-01.gz")
+    go = ("db-2026-11-11.gz", "db-20200101.gz")
+    for name in (*stay, *go):
+        (folder / name).write_text("x")
+    (folder / "db-2020-01-02.gz").mkdir()
+    (folder / "db-2020-01-02.gz" / "db-2020-01-01.gz").write_text("x")
+    (command.folder / "outside").write_text("x")
+    (folder / "db-2020-01-03.gz").symlink_to(command.folder / "outside")
+    before = sorted(folder.rglob("*"))
+    planned = retain(command, "--dry-run")
+    assert sorted(Path(each["path"]).name for each in planned["also_expire"]) == sorted(go)
+    assert sorted(folder.rglob("*")) == before
+    done = retain(command)
+    assert all(each["deleted"] for each in done["also_expire"])
+    assert sorted(folder.rglob("*")) == [path for path in before if path.name not in go or path.parent != folder]
+    assert (command.folder / "outside").exists()
+
+
+def test_a_name_that_is_no_text_goes_too(command: Inside) -> None:
+    """A file is deleted by its own name, whatever bytes that has; it is shown with escapes."""
+    folder = store_with(command, ENTRY)
+    for name in (b"db-2020-01-05\x01.gz", b"db-2020-01-06\xff.gz"):
+        (folder / os.fsdecode(name)).write_text("x")
+    done = retain(command)
+    assert all(each["deleted"] for each in done["also_expire"])
+    assert sorted(str(each["path"]).rpartition("/")[2] for each in done["also_expire"]) == [
+        "db-2020-01-05\\x01.gz",
+        "db-2020-01-06\\udcff.gz",
+    ]
+    assert not list(folder.iterdir())
+
+
+def test_reported_and_not_deleted(command: Inside) -> None:
+    """`verify` and `status --check` name what is overdue; `run` and `retain` leave it."""
+    folder = store_with(command, ENTRY.replace('"delete"', '"report"'))
+    path = folder / "db-2026-11-11.gz"
+    path.write_text("x")
+    assert retain(command)["also_expire"][0]["deleted"] is False
+    assert path.exists()
+    for words in (("verify",), ("status", "--check")):
+        done = command(*words, "--store", "s", "--now", SAMPLE_NOW)
+        assert done.code == 1
+        assert "db-2026-11-11.gz" in done.err + done.out
+        assert command(*words, "--store", "s", "--now", "2026-11-20T23:00:00Z").code == 0
+
+
+def test_by_the_last_change(command: Inside) -> None:
+    """`start = "modified"` goes by the day of the last change, whatever the name says."""
+    folder = store_with(command, ENTRY + 'start = "modified"\n')
+    old, new = folder / "db-2030-01-01.gz", folder / "db-2020-01-01.gz"
+    for path, day in ((old, 11), (new, 12)):
+        path.write_text("x")
+        os.utime(path, (datetime(2026, 11, day, 23, tzinfo=UTC).timestamp(),) * 2)
+    retain(command)
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_no_link_is_on_the_way(command: Inside) -> None:
+    """A directory that is a link, or lies behind one, is not entered; nor is the store."""
+    real = command.folder / "real"
+    real.mkdir()
+    (real / "db-2020-01-01.gz").write_text("x")
+    (command.folder / "link").symlink_to(real)
+    store_with(command, ENTRY.replace("FOLDER", str(command.folder.resolve() / "link")))
+    assert retain(command)["also_expire"] == []
+    assert (real / "db-2020-01-01.gz").exists()
+    assert "is a link" in command("status", "--check", "--store", "s", "--now", SAMPLE_NOW).err
+
+
+def test_the_store_is_no_place_for_them(command: Inside) -> None:
+    """Nothing of the store is deleted by a pattern, though it matches."""
+    where = command.folder.resolve() / "s" / "_loganon"
+    store_with(
+        command,
+        ENTRY.replace("FOLDER/db-*.gz", f"{where}/stor*.json").replace('"delete"', '"delete"\nstart = "modified"'),
+    )
+    retain(command, now="2026-12-31T00:00:00Z")
+    assert (where / "store.json").exists()
+
+
+# --- [[hold]] -------------------------------------------------------------------------------------------------------
+
+HOLD = """[[hold]]
+scope = "2026-11-20"
+basis = "a claim"
+owner = "legal"
+until = 2027-03-01
+"""
+
+
+def test_a_held_day_stays_until_the_hold_ends(command: Inside) -> None:
+    """The cutoff moves, the partition stays and is named; when the hold has ended it goes, and the hold is reported."""
+    store_with(command, HOLD)
+    late = ("--now", "2027-02-28T23:00:00Z")
+    found = retain(command, "--accept-cutoff", "2027-02-28", now="2027-02-28T23:00:00Z")
+    assert (found["held"], found["partitions_dropped"], found["cutoff"]) == (["2026-11-20"], [], "2027-01-18")
+    assert found["plan"] == []
+    assert days(command.folder / "s") == ["2026-11-20"]
+    done = command("verify", "--store", "s", *late)
+    assert (done.code, "held until 2027-03-01" in done.out) == (0, True), done.out + done.err
+    status = command("status", "--store", "s", "--check", "--json", *late)
+    assert (status.code, status.json["held"], status.json["overdue"]) == (0, ["2026-11-20"], [])
+    again = command("run", "a.log", "--store", "s", "--json", *late).json
+    assert again["counted"] == 0
+    found = retain(command, now="2027-03-01T00:00:00Z")
+    assert (found["held"], found["partitions_dropped"]) == ([], ["2026-11-20"])
+    for words in (("verify",), ("status", "--check")):
+        done = command(*words, "--store", "s", "--now", "2027-03-01T00:00:00Z")
+        assert done.code == 1
+        assert "the hold on 2026-11-20 ended on 2027-03-01" in done.out + done.err
+
+
+def test_a_hold_on_dated_files(command: Inside) -> None:
+    """The files of an `also_expire` stay until the hold on its name ends."""
+    folder = store_with(command, ENTRY + HOLD.replace('"2026-11-20"', '"backups"'))
+    path = folder / "db-2020-01-01.gz"
+    path.write_text("x")
+    assert retain(command)["also_expire"][0]["held"] == "2027-03-01"
+    assert path.exists()
+    assert command("verify", "--store", "s", "--now", SAMPLE_NOW).code == 0
+    retain(command, "--accept-cutoff", "2027-03-01", now="2027-03-01T00:00:00Z")
+    assert not path.exists()
+
+
+def test_a_hold_comes_to_a_standing_store(command: Inside) -> None:
+    """It loosens, so that it is refused (78), but for --accept-hold; its end needs none; nothing else comes with it."""
+    store_with(command, "")
+    (command.folder / "h.toml").write_text(with_(HOLD))
+    words = ("policy", "apply", "s", "h.toml", "--now", SAMPLE_NOW)
+    refused = command(*words)
+    assert (refused.code, "--accept-hold" in refused.err) == (78, True)
+    (command.folder / "l.toml").write_text(with_(HOLD).replace("6 weeks", "7 weeks"))
+    assert command("policy", "apply", "s", "l.toml", "--now", SAMPLE_NOW, "--accept-hold").code == 78
+    assert command(*words, "--accept-hold").code == 0
+    assert command("policy", "apply", "s", "p.toml", "--now", SAMPLE_NOW).code == 0
+
+
+def test_stored_and_not_used() -> None:
+    """`use = false` closes the days to evaluation for as long as the hold stands."""
+    policy = parse_policy(with_(HOLD + "use = false\n"), where="p")
+    day, before, after = date(2026, 11, 20), date(2027, 2, 28), date(2027, 3, 1)
+    assert (policy.closed(day, before), policy.closed(day, after), policy.closed(date(2026, 11, 21), before)) == (
+        True,
+        False,
+        False,
+    )
+    assert not parse_policy(with_(HOLD), where="p").closed(day, before)
+    assert from_canonical(policy.canonical, where="s") == policy
+
+
+# --- mistakes and changes -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        ('age = "10 days"\n', "", "also_expire[1].age is missing"),
+        ('"10 days"', '"unlimited"', "also_expire[1].age is wrong"),
+        ('owner = "operations"', 'owner = " "', "also_expire[1].owner is wrong"),
+        ('owner = "operations"', 'ownr = "x"', 'Did you mean "owner"?'),
+        ('"/d/db-*.gz"', '"d/db-*.gz"', "absolute path"),
+        ('"/d/db-*.gz"', '"/d/../db-*.gz"', "without empty parts"),
+        ('"/d/db-*.gz"', '"/d*/db-*.gz"', "file's name only"),
+        ('"/d/db-*.gz"', '"/d/**"', "file's name only"),
+        ('"/d/db-*.gz"', '"/d/*"', "too little of the name"),
+        ('"/d/db-*.gz"', '"/db"', "with a directory"),
+        ('"delete"', '"remove"', "also_expire[1].action"),
+        ("until = 2027-03-01\n", "", "hold[1].until is missing"),
+        ('"2026-11-20"', '"backup"', 'Did you mean "backups"?'),
+        ('"2026-11-20"', '"2026-11-31"', "days of the calendar"),
+        ('"2026-11-20"', '"2026-11-20 to 2026-11-19"', "first day before the last"),
+        ('basis = "a claim"', 'basis = ""', "hold[1].basis is wrong"),
+        ('["a.example"]', '["https://a.example"]', "scope.sites"),
+        ('["a.example"]', '["192.0.2.1"]', "scope.sites"),
+    ],
+)
+def test_a_mistake(old: str, new: str, wanted: str) -> None:
+    """Each is named by its key, with what was expected or the nearest spelling."""
+    text = with_(ENTRY.replace("FOLDER", "/d") + HOLD + '[scope]\nsites = ["a.example"]\n')
+    parse_policy(text, where="p")
+    assert old in text
+    with pytest.raises(PolicyError) as raised:
+        parse_policy(text.replace(old, new, 1), where="p")
+    assert wanted in str(raised.value)
+
+
+def test_mistakes_between_keys_with_all_others() -> None:
+    """What two keys do to each other is said together with what is wrong in one."""
+    text = bundled()["truncated"].replace('"6 weeks"', '"unlimited"').replace("evaluate", "evalute")
+    with pytest.raises(PolicyError) as raised:
+        parse_policy(text, where="p")
+    assert len(raised.value.mistakes) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "direction"),
+    [
+        ('"10 days"', '"9 days"', 'also_expire "backups".age', Direction.TIGHTER),
+        ('"10 days"', '"11 days"', 'also_expire "backups".age', Direction.LOOSER),
+        ('"delete"', '"report"', 'also_expire "backups".action', Direction.LOOSER),
+        ("/d/db", "/e/db", 'also_expire "backups".path', Direction.LOOSER),
+        ('"operations"', '"others"', 'also_expire "backups".owner', Direction.NEITHER),
+        ("2027-03-01", "2027-03-02", 'hold "2026-11-20".until', Direction.LOOSER),
+        ("2027-03-01", "2027-02-28", 'hold "2026-11-20".until', Direction.TIGHTER),
+        (HOLD, "", 'hold "2026-11-20"', Direction.TIGHTER),
+        (ENTRY.replace("FOLDER", "/d"), "", 'also_expire "backups"', Direction.LOOSER),
+        ('["a.example"]', '["a.example", "b.example"]', "scope.sites", Direction.LOOSER),
+        ('["a.example"]', "[]", "scope.sites", Direction.LOOSER),
+    ],
+)
+def test_a_change(old: str, new: str, key: str, direction: Direction) -> None:
+    """Each key of a listed table has an order of its own; entries are told apart by their names."""
+    text = with_(ENTRY.replace("FOLDER", "/d") + HOLD + '[scope]\nsites = ["a.example"]\n')
+    assert old in text
+    (change,) = compare(parse_policy(text, where="a"), parse_policy(text.replace(old, new, 1), where="b"))
+    assert (change.key, change.direction) == (key, direction)
+    assert "{" not in change.sentence

@@ -1,0 +1,322 @@
+"""A store in a bucket, rule by rule, on a service in memory."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from loganon.buckets import Bucket, DeniedError, Location, RejectedError, UnclearError, Written, parse_location
+from loganon.errors import BusyError, CannotWriteError, ConfigurationError, InputOutputError
+from loganon.periods import parse_period
+from loganon.store import Batch, ConflictError, OutdatedError, plan_retention
+from loganon.store.s3 import S3Store
+from loganon.store.s3.copying import copy_store
+from loganon.store.s3.rehearsal import Rehearsal
+from support.interleaving import LOCATION, Killed, open_bucket
+from support.object_cases import find, keeper, made_log, make_store, next_part, open_store, stored, wanted, writer
+from support.object_server import Hooked, Memory
+from support.store_cases import KEY, NOW, SPEC, STAMP, at, back, table
+
+LOG = made_log(6, name="one", days=2)
+AGE = parse_period("7 days")
+
+
+@pytest.fixture
+def memory() -> Memory:
+    found = Memory()
+    make_store(open_bucket(found))
+    return found
+
+
+def names(memory: Memory, folder: str) -> list[str]:
+    return sorted(key for key in memory.objects if key.startswith(f"_loganon/{folder}/"))
+
+
+def put_only(memory: Memory, logs: dict[str, Any], step: int = 100) -> None:
+    """A writer that dies as soon as its batch stands."""
+
+    def after(name: str, key: str) -> None:
+        if name == "put" and "/batches/" in key:
+            raise Killed
+
+    bucket = Bucket(Hooked(memory, after=after), LOCATION, lanes=1, pause=lambda _s: None)
+    with pytest.raises(Killed):
+        writer(logs, name=None, step=step)(bucket)
+
+
+def test_the_batch_is_the_commit_point(memory: Memory) -> None:
+    """A batch that stands is counted, though its writer died: its source goes on behind it, the books balance, and the
+    next to come brings it into the table."""
+    put_only(memory, {"one": LOG}, step=4)
+    assert stored(memory.objects) == {}
+    store = open_store(open_bucket(memory))
+    record = find(store.records(), "one")
+    assert record is not None
+    assert record.lines == {"counted": 4}
+    assert all(balance.holds for balance in store.balances().values())
+    assert store.pending() == 1
+    writer({"one": LOG}, name="other", step=100)(open_bucket(memory))
+    assert stored(memory.objects) == wanted({"one": LOG})
+    assert open_store(open_bucket(memory)).pending() is None
+
+
+def test_a_commit_brings_what_waits_before_it(memory: Memory) -> None:
+    """A commit that goes on behind a batch whose writer has died meanwhile brings that into the table first."""
+    log = [(at(back(1), 1), "/a"), (at(back(1), 1), "/b")]
+    store = open_store(open_bucket(memory))
+    with store.locked() as held:
+        assert held.records() == {}
+    put_only(memory, {"one": log}, step=1)
+    with store.locked() as held:
+        part = next_part("one", log, find(held.records(), "one"), 9)
+        assert part is not None
+        assert part.after.done == 200
+        held.commit(Batch(table(log[1:]), (part,)), SPEC, now=NOW, writer=None, footer={})
+    assert stored(memory.objects) == wanted({"one": log})
+
+
+def test_a_copy_is_as_after_recovery(memory: Memory, tmp_path: Path) -> None:
+    """A copy holds what is committed and not yet in the table; the bucket is not changed."""
+    put_only(memory, {"one": LOG})
+    before = dict(memory.objects)
+    copy_store(open_bucket(memory), tmp_path)
+    assert memory.objects == before
+    files = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*.parquet")}
+    assert stored(files) == wanted({"one": LOG})
+
+
+def test_a_new_source_is_entered_once(memory: Memory) -> None:
+    """Two that take the same log for new: the later is told that what it read is outdated, and has written nothing."""
+    stores = [open_store(open_bucket(memory)) for _ in range(2)]
+    with stores[0].locked() as first, stores[1].locked() as second:
+        parts = [next_part("one", LOG, find(held.records(), "one"), 6) for held in (first, second)]
+        batches = [Batch(table(LOG), (part,)) for part in parts if part]
+        first.commit(batches[0], SPEC, now=NOW, writer=None, footer={})
+        before = dict(memory.objects)
+        with pytest.raises(OutdatedError):
+            second.commit(batches[1], SPEC, now=NOW, writer=None, footer={})
+    assert memory.objects == before
+
+
+def test_a_known_source_goes_on_once(memory: Memory) -> None:
+    """Two that go on from the same offset: the later is in conflict, whether or not the first batch is taken in by
+    then; of a batch of several sources those that others did not touch are counted."""
+    logs = {"one": LOG, "two": made_log(4, name="two")}
+    writer({name: log[:2] for name, log in logs.items()}, name=None, step=9)(open_bucket(memory))
+    stores = [open_store(open_bucket(memory)) for _ in range(2)]
+    with stores[0].locked() as first, stores[1].locked() as second:
+        records = second.records()
+        first.records()
+        parts = {name: next_part(name, log, find(records, name), 9) for name, log in logs.items()}
+        lines = {name: log[2:] for name, log in logs.items()}
+        one = Batch(table(lines["one"]), tuple(p for p in (parts["one"],) if p))
+        both = Batch(table([*lines["one"], *lines["two"]]), tuple(p for p in parts.values() if p))
+        first.commit(one, SPEC, now=NOW, writer=None, footer={})
+        done = second.commit(both, SPEC, now=NOW, writer=None, footer={})
+        assert [record.prefix[0][1] for record in done.records.values()] == ["two"]
+        with pytest.raises(ConflictError):
+            first.commit(one, SPEC, now=NOW, writer=None, footer={})
+    assert stored(memory.objects) == wanted(logs)
+
+
+def test_a_late_put_is_void(memory: Memory) -> None:
+    """A batch that is put where the record has gone past, as a request that was long under way, never counts."""
+    put_only(memory, {"one": LOG})
+    late = {key: data for key, data in memory.objects.items() if "/batches/" in key}
+    writer({"one": LOG}, name=None, step=100)(open_bucket(memory))
+    memory.objects |= late
+    writer({"one": LOG}, name=None, step=100)(open_bucket(memory))
+    assert stored(memory.objects) == wanted({"one": LOG})
+    assert names(memory, "batches") == []
+
+
+def test_deletion(memory: Memory) -> None:
+    """What is before the cutoff goes, and only what is this store's; it is recorded once and counted as deleted, and a
+    cell that comes back goes again without being counted again."""
+    old = [(at(back(9), 1), "/old"), *LOG]
+    writer({"one": old}, name=None, step=100)(open_bucket(memory))
+    cell = next(key for key in memory.objects if str(back(9)) in key)
+    kept = memory.objects[cell]
+    foreign = f"access/date={back(9)}/notes.txt"
+    memory.objects[foreign] = b"mine"
+    store = open_store(open_bucket(memory))
+    for _ in range(2):
+        with store.locked() as held:
+            held.raise_cutoff(back(8), NOW)
+            deleted = held.retain(plan_retention(held.partitions(), held.cutoff), NOW)
+        assert cell not in memory.objects
+        assert [failure.path for failure in deleted.failures][:1] in ([foreign], [])
+        memory.objects[cell] = kept
+    del memory.objects[foreign]
+    keeper([back(8)])(open_bucket(memory))
+    assert stored(memory.objects) == wanted({"one": LOG})
+    assert [entry["state"] for entry in store.deletions()] == ["begun", "done"]
+    record = find(store.records(), "one")
+    assert record is not None
+    assert record.deleted == 1
+    assert all(balance.holds for balance in store.balances().values())
+
+
+def test_another_stores_cell_stays(memory: Memory) -> None:
+    """A cell with another store's UUID is not deleted, and that is said."""
+    other = Memory()
+    make_store(open_bucket(other))
+    writer({"one": [(at(back(9), 1), "/old")]}, name=None, step=9)(open_bucket(other))
+    cell = next(key for key in other.objects if key.startswith("access/"))
+    memory.objects[cell] = other.objects[cell]
+    store = open_store(open_bucket(memory))
+    with store.locked() as held:
+        held.raise_cutoff(back(8), NOW)
+        deleted = held.retain(plan_retention(held.partitions(), held.cutoff), NOW)
+    assert cell in memory.objects
+    assert [failure.path for failure in deleted.failures] == [cell]
+
+
+def test_a_damaged_cell_stops_no_deletion(memory: Memory) -> None:
+    """A batch whose cell is damaged waits, and that is an error; what is past its day goes, also out of the batch."""
+    log = [(at(back(9), 1), "/old"), (at(back(1), 1), "/new"), (at(back(1), 2), "/b")]
+    put_only(memory, {"one": log})
+    damaged = f"access/date={back(1)}/hour-01.parquet"
+    memory.objects[damaged] = b"PAR1 no cell PAR1"
+    store = open_store(open_bucket(memory))
+    with store.locked() as held:
+        held.raise_cutoff(back(8), NOW)
+        held.retain(plan_retention(held.partitions(), held.cutoff), NOW)
+    assert [type(error) for error in store.findings] == [InputOutputError]
+    (batch,) = (data for key, data in memory.objects.items() if "/batches/" in key)
+    assert {row["file"] for row in pq.ParquetFile(io.BytesIO(batch)).read().to_pylist()} == {"/new", "/b"}
+    del memory.objects[damaged]
+    writer({"one": log}, name=None, step=9)(open_bucket(memory))
+    assert stored(memory.objects) == wanted({"one": log}, back(8))
+    assert all(balance.holds for balance in store.balances().values())
+
+
+def test_records_end(memory: Memory) -> None:
+    """A record goes one age after what it speaks of; a writer that still knew it is refused, and nothing is left."""
+    old = [(at(back(20), 1), "/old"), (at(back(20), 2), "/old")]
+    early = NOW - timedelta(days=19)
+    writer({"one": old[:1]}, name=None, step=9, now=early)(open_bucket(memory))
+    late = open_store(open_bucket(memory))
+    with late.locked() as held:
+        part = next_part("one", old, find(held.records(), "one"), 9)
+        assert part is not None
+        other = open_store(open_bucket(memory))
+        with other.locked() as ender:
+            ender.raise_cutoff(back(13), NOW)
+            assert ender.expire_records(AGE, NOW) == ()
+            ender.raise_cutoff(back(6), NOW)
+            assert ender.expire_records(AGE, NOW) == (part.after.id,)
+        with pytest.raises(ConflictError):
+            held.commit(Batch(table(old[1:]), (part,)), SPEC, now=NOW, writer=None, footer={})
+        assert held.records() == {}
+    assert [names(memory, folder) for folder in ("sources", "batches")] == [[], []]
+
+
+def test_births_end(memory: Memory) -> None:
+    """A source that was entered and never counted goes one age later."""
+
+    def after(name: str, key: str) -> None:
+        if name == "put" and key.endswith("births.json"):
+            raise Killed
+
+    bucket = Bucket(Hooked(memory, after=after), LOCATION, lanes=1, pause=lambda _s: None)
+    with pytest.raises(Killed):
+        writer({"one": LOG}, name=None, step=9)(bucket)
+    store = open_store(open_bucket(memory))
+    (record,) = store.records().values()
+    assert (record.done, record.generation) == (0, 0)
+    with store.locked() as held:
+        held.raise_cutoff(back(0) + timedelta(days=6), NOW)
+        assert held.expire_records(AGE, NOW) == ()
+        held.raise_cutoff(back(0) + timedelta(days=7), NOW)
+        assert held.expire_records(AGE, NOW) == (record.id,)
+        assert held.records() == {}
+
+
+class Loose(Memory):
+    """A service that takes every write."""
+
+    def put(self, key: str, data: bytes, *, tag: str | None) -> Written:  # noqa: ARG002 - what it ignores
+        self.objects[key] = data
+        return Written("1")
+
+
+class Versioned(Memory):
+    """A service whose bucket had versioning once."""
+
+    def put(self, key: str, data: bytes, *, tag: str | None) -> Written:
+        return Written(Memory.put(self, key, data, tag=tag).tag, "null")
+
+
+def test_unfit_services() -> None:
+    """A service that ignores conditions is refused, and one that answers with versions, on or suspended."""
+    with pytest.raises(ConfigurationError, match="conditions of a write"):
+        make_store(open_bucket(Loose()))
+    with pytest.raises(ConfigurationError, match="old versions"):
+        make_store(open_bucket(Versioned()))
+    assert S3Store.create(open_bucket(Versioned()), STAMP, key_check=KEY, now=NOW, accept_versioned=True).uuid
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "tries"),
+    [
+        (DeniedError(), CannotWriteError, 1),
+        (RejectedError("400"), InputOutputError, 1),
+        (UnclearError("503"), InputOutputError, 10),
+    ],
+)
+def test_errors(memory: Memory, error: Exception, expected: type[Exception], tries: int) -> None:
+    """What is denied or rejected is an error at once; what is unclear is tried again, with pauses that grow."""
+    asked, pauses = [], []
+
+    def before(name: str, key: str) -> None:
+        if name == "put":
+            asked.append(key)
+            raise error
+
+    bucket = Bucket(Hooked(memory, before=before), LOCATION, lanes=1, pause=pauses.append, chance=lambda: 1.0)
+    with pytest.raises(expected):
+        bucket.create("x", b"1")
+    assert len(asked) == tries
+    assert pauses == sorted(pauses)
+    assert len(pauses) == (tries if tries > 1 else 0)
+
+
+def test_contention_is_bounded(memory: Memory) -> None:
+    """Where others are always faster the error is 75, after a bound."""
+    turn = iter(range(1000))
+
+    def before(name: str, key: str) -> None:
+        if name == "put" and key == "x":
+            memory.objects["x"] = str(next(turn)).encode()
+
+    bucket = Bucket(Hooked(memory, before=before), LOCATION, lanes=1, pause=lambda _s: None)
+    with pytest.raises(BusyError):
+        bucket.change("x", lambda data: b"mine" + (data or b""))
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///x", "s3://b/../x", "s3://b/x//y", "b/x"])
+def test_what_is_no_location(url: str) -> None:
+    """An address has a bucket and a plain prefix (78)."""
+    with pytest.raises(ConfigurationError):
+        parse_location(url)
+
+
+def test_locations() -> None:
+    """Bucket and prefix; slashes around it do not count."""
+    assert parse_location("s3://b/x/y/") == Location("b", "x/y")
+    assert str(parse_location("s3://b")) == "s3://b"
+
+
+def test_rehearsal(memory: Memory) -> None:
+    """What is done in a rehearsal is seen there and nowhere else."""
+    before = dict(memory.objects)
+    bucket = open_bucket(memory).over(Rehearsal)
+    writer({"one": LOG}, name=None, step=2)(bucket)
+    assert memory.objects == before
+    assert sum(part.rows for part in open_store(bucket).partitions()) > 0
