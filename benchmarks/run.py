@@ -1,66 +1,52 @@
-"""One timed end-to-end run: generate lines (kept in `benchmarks/data`), `loganon run` into a cold store, figures.
+"""Timed jobs on generated logs (kept in `benchmarks/data`), each run in turn, and the ratios between them.
 
-    python benchmarks/run.py [--lines 2000000] [--runs 1]
+    python benchmarks/run.py [--lines 2000000] [--rounds 3] [--peers] [--only NAME ...] [--page FILE]
 
-Prints lines/s, MB/s, CPU seconds and peak memory of the command; the store is made anew for each run, fsync is on.
+Each job of loganon goes into a cold store, with a provider database, the gate and fsync. `--peers` adds DuckDB, sed,
+anonip and GoAccess as far as they are installed, and writes `benchmarks/RESULTS.md`. The machine should do nothing
+else meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent
+from measure import interleave
+from page import figures, judged, write_page
+from subjects import HERE, JOB, RATIOS, check_counts, make_log, own, peers
 
 
 def main() -> None:
-    """Parse the arguments, run, print one line a run."""
+    """Parse the arguments, measure, print; write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=2_000_000)
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", action="store_true", help="other programs too, and the page of results")
+    parser.add_argument("--only", nargs="+", help="the names of those to measure")
+    parser.add_argument("--page", type=Path, default=HERE / "RESULTS.md", help="where the page of --peers is written")
     options = parser.parse_args()
-    log = HERE / "data" / f"combined-{options.lines}.log"
-    if not log.exists():
-        log.parent.mkdir(exist_ok=True)
-        subprocess.run([sys.executable, HERE / "generate.py", "--lines", str(options.lines), "--out", log], check=True)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {log.stat().st_size:,} B")
-    for _ in range(options.runs):
-        print(measure(log, options.lines))
 
+    def wanted(name: str) -> bool:
+        return not options.only or name in options.only
 
-def measure(log: Path, lines: int) -> str:
-    """One run into a cold store, as a line of figures."""
-    folder = Path(tempfile.mkdtemp(dir=log.parent))
-    command = [sys.executable, "-m", "loganon", "run", str(log), "--json", "--store", f"{folder}/store"]
-    command += ["--key-file", f"{folder}/key", "--now", "2026-11-21T06:00:00Z"]
-    command += ["--provider-db", str(ROOT / "sample_logs" / "providers.mmdb")]
+    (HERE / "data").mkdir(exist_ok=True)
+    subjects, missing = own(options.lines, wanted), []
+    if options.peers:
+        others, missing = peers(options.lines, wanted)
+        subjects += others
+    where = Path(tempfile.mkdtemp(dir=HERE / "data"))
     try:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        answer = json.loads(process.stdout.read())
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
+        if any(subject.name == JOB for subject in subjects):
+            check_counts(make_log(options.lines), options.lines, where)
+        runs = interleave(subjects, options.rounds, where)
     finally:
-        shutil.rmtree(folder)
-    assert status == 0, "the run failed"
-    assert answer["lines_read"] == lines == answer["counted"] + sum(answer["rejected"].values()), (
-        "the balance does not hold"
-    )
-    size = log.stat().st_size / 1e6
-    return (
-        f"{seconds:.2f} s wall, {usage.ru_utime + usage.ru_stime:.2f} s CPU, {lines / seconds:,.0f} lines/s, "
-        f"{size / seconds:.0f} MB/s, peak memory {usage.ru_maxrss / 1024:.0f} MiB, {answer['cells_written']} cells"
-    )
+        shutil.rmtree(where)
+    print("\n".join(["", *figures(subjects, runs), "", *judged(subjects, runs, RATIOS)]))
+    if options.peers and not options.only:
+        write_page(options.page, subjects, runs, RATIOS, missing)
 
 
 if __name__ == "__main__":
