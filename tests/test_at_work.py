@@ -1,0 +1,183 @@
+"""Where logs are written: real nginx and Apache, the real logrotate, and `loganon run` after each rotation.
+
+The visitor counts for himself: the table must hold exactly what he saw.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gzip
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from leaks import search_tree
+from support.cli import Command
+from support.runs import lines
+from support.servers import Site, Traffic, apache_site, ask, free_port, nginx_site, program, rotated, running
+
+ROTATIONS = 3
+CREATE = "create\ncompress\ndelaycompress"
+COPY = "copytruncate\ncompress\ndelaycompress"
+REOPEN = {nginx_site: "USR1", apache_site: "USR1"}
+SERVERS = pytest.mark.parametrize("serve", [nginx_site, apache_site])
+
+
+def site_of(folder: Path) -> Site:
+    site = Site(folder / "site", free_port())
+    site.make()
+    return site
+
+
+def counts(store: Path) -> dict[tuple[str, bool], list[int]]:
+    """Requests and bytes by file and success, as DuckDB reads them."""
+    with duckdb.connect() as database:
+        rows = database.execute(
+            f"select file, success, sum(requests), sum(bytes) from '{store}/access/*/*.parquet' group by all"
+        ).fetchall()
+    return {(file, success): [int(requests), int(size)] for file, success, requests, size in rows}
+
+
+@SERVERS
+def test_rotation_by_create(tmp_path: Path, serve: Callable[[Site], list[str]]) -> None:
+    """Rotated by rename while requests go on: each request is counted once, with its bytes; no address is stored."""
+    site, command, store = site_of(tmp_path), Command(tmp_path), tmp_path / "store"
+    rotate = rotated(site, CREATE, f"kill -{REOPEN[serve]} $(cat {site.pid})", ROTATIONS + 1)
+    with running(serve(site), site.port, tmp_path / "output"), Traffic(site.port) as traffic:
+        for _ in range(ROTATIONS):
+            traffic.wait(2)
+            rotate()
+            with traffic.paused():
+                done = command("run", *logs(site), "--store", store)
+            assert done.code == 0, done.err
+        traffic.wait(2)
+    assert command("run", *logs(site), "--store", store).code == 0
+    assert counts(store) == traffic.seen
+    assert not search_tree(store, [b"127.0.0.1", b"203.0.113.7", b"203.0.113.9", b"jane.doe"])
+
+
+@SERVERS
+def test_rotation_by_copytruncate(tmp_path: Path, serve: Callable[[Site], list[str]]) -> None:
+    """Rotated by copying: each line that is left on the disk is counted once. What the server writes between the copy
+    and the truncation is lost to every reader.
+    """
+    site, command, store = site_of(tmp_path), Command(tmp_path), tmp_path / "store"
+    rotate = rotated(site, COPY, "", ROTATIONS + 1)
+    with running(serve(site), site.port, tmp_path / "output"), Traffic(site.port) as traffic:
+        for _ in range(ROTATIONS):
+            traffic.wait(2)
+            rotate()
+            with traffic.paused():
+                done = command("run", *logs(site), "--store", store)
+            assert done.code == 0, done.err
+        traffic.wait(2)
+    assert command("run", *logs(site), "--store", store).code == 0
+    left = sum(content(log).count(b"\n") for log in logs(site))
+    sent = sum(requests for requests, _ in traffic.seen.values())
+    assert sum(requests for requests, _ in counts(store).values()) == left <= sent
+
+
+def logs(site: Site) -> list[Path]:
+    """The log and what became of it, the live one first."""
+    return sorted(site.log.parent.glob("access.log*"))
+
+
+def content(log: Path) -> bytes:
+    return gzip.decompress(log.read_bytes()) if log.suffix == ".gz" else log.read_bytes()
+
+
+# --- the recipes -----------------------------------------------------------------------------------------------------
+
+RECIPES = Path(__file__).parents[1] / "configs" / "logrotate"
+PR_SET_MDWE = 65  # linux/prctl.h, since 6.3
+
+
+def deny_write_execute() -> None:
+    """In a child before it starts: no memory is both writable and executable, as under Debian's logrotate.service."""
+    assert ctypes.CDLL(None, use_errno=True).prctl(PR_SET_MDWE, 1, 0, 0, 0) == 0, "this kernel has no PR_SET_MDWE"
+
+
+def recipe(site: Site, name: str, folder: Path, store: Path) -> Callable[[], str]:
+    """A call of logrotate by the recipe, with this site's paths; it returns what is printed.
+
+    `loganon` and `invoke-rc.d` are found first on the PATH: the one with the recipe's own configuration, the other
+    without a system's services.
+    """
+    text = (RECIPES / name).read_text()
+    (given,) = re.findall(r"^#     (logs = .*)$", text, re.MULTILINE)
+    (live,) = re.findall(r"^(/.*) \{$", text, re.MULTILINE)
+    where = str(Path(live).parent)
+    (folder / "loganon.toml").write_text(
+        f'key_file = "{folder}/key"\n[[input]]\n{given.replace(where, str(site.log.parent))}\n'
+        f'store = "{store}"\nremove_source = true\n'
+    )
+    tools = folder / "tools"
+    tools.mkdir()
+    script(tools / "loganon", f'LOGANON_CONFIG={folder}/loganon.toml exec {sys.executable} -m loganon "$@"')
+    script(tools / "invoke-rc.d", f"kill -USR1 $(cat {site.pid})")
+    configuration = folder / "recipe"
+    configuration.write_text(
+        text.replace(where, str(site.log.parent)).replace("www-data adm", "root root").replace("root adm", "root root")
+    )
+    configuration.chmod(0o644)
+    command = [program("logrotate"), "--force", "--state", str(folder / "state"), str(configuration)]
+    environment = {**Command(folder).environment(), "PATH": f"{tools}:{os.environ['PATH']}"}
+
+    def rotate() -> str:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment, preexec_fn=deny_write_execute
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return rotate
+
+
+def script(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("serve", "name"), [(nginx_site, "nginx"), (apache_site, "apache2"), (nginx_site, "fail2ban-tmpfs")]
+)
+def test_recipes(tmp_path: Path, serve: Callable[[Site], list[str]], name: str) -> None:
+    """By the recipe, under the restrictions of Debian's logrotate.service, and with requests all the while: nothing is
+    printed, each request is counted once, and in the end the live log alone is left.
+    """
+    site, store = site_of(tmp_path), tmp_path / "store"
+    rotate = recipe(site, name, tmp_path, store)
+    with running(serve(site), site.port, tmp_path / "output"):
+        with Traffic(site.port) as traffic:
+            for _ in range(2):
+                traffic.wait(2)
+                assert rotate() == ""
+            traffic.wait(2)
+        assert rotate() == ""  # no request comes any more: what was still open at the last rotation
+        ask(site.port, b"GET / HTTP/1.0\r\n\r\n")  # so that there is something to rotate
+        assert rotate() == ""
+    assert {log.name for log in logs(site) if log.stat().st_size} <= {"access.log.1"}
+    found = counts(store)
+    assert sum(found.pop(("/", success), [0])[0] for success in (True, False)) == 1
+    assert found == traffic.seen
+
+
+def test_a_failure_is_one_line(tmp_path: Path) -> None:
+    """A store that cannot be written: logrotate reports the failure, one line says why, and the log stays."""
+    site, store = site_of(tmp_path), tmp_path / "store"
+    store.write_text("no directory")
+    (site.log).write_bytes(b"".join(lines(3)))
+    rotate = recipe(site, "nginx", tmp_path, store)
+    (tmp_path / "tools" / "invoke-rc.d").write_text("#!/bin/sh\n")
+    with pytest.raises(AssertionError) as failed:
+        rotate()
+    said = [line for line in str(failed.value).split("\\n") if "loganon:" in line]
+    assert len(said) == 1
+    assert "the store is not a directory" in said[0]
+    assert [log.name for log in logs(site) if log.stat().st_size] == ["access.log.1"]
