@@ -175,6 +175,18 @@ def test_what_our_queue_drops_is_counted(tmp_path: Path) -> None:
         assert feed.take(1 << 20) == b"y\n"
 
 
+def test_drops_are_told_at_the_end(tmp_path: Path) -> None:
+    """Whoever looks at no metrics learns of them, too."""
+    path = tmp_path / "s"
+    with receiving(Address(path=str(path)), queue=1000) as feed, sender_to(path) as sender:
+        following = Following(tmp_path, lives=[Live("syslog", feed)])
+        for _ in range(20):
+            sender.send(b"x" * 99)
+        until(lambda: feed.received == 20)
+        summary = following.follower.finish()
+    assert "10 datagrams were dropped unread: 10 by the queue." in summary.warnings
+
+
 def test_what_the_kernel_drops_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A UDP receive buffer that is full: the kernel's own count of what it dropped."""
     monkeypatch.setattr("loganon.sources.syslog.RECEIVE_BYTES", 4096)

@@ -178,6 +178,9 @@ class Follower:
         if failed is not None:
             whole.report(failed)
         self.figures = self._figures()
+        if lost := sum(self.figures.dropped.values()):
+            why = ", ".join(f"{count:,} by the {where}" for where, count in self.figures.dropped.items() if count)
+            whole.warnings.append(f"{lost:,} datagrams were dropped unread: {why}.")
         self.close()
         return whole
 
