@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from loganon.sources.files import Log, open_log
 from support.runs import lines
 
 
-def parser_of(name: str):  # type: ignore[no-untyped-def]
+def parser_of(name: str) -> Callable[[Chunk, ParseState], Parsed]:
     return make_parser(load_formats()[name], needs=frozenset({"time", "client"}))
 
 

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import loganon.pipeline
+import loganon.gate
 from leaks import Needles, search_tree
 from loganon.cli import root
 from loganon.fields import FIELDS
@@ -181,7 +181,7 @@ def fail(*given, **named):
 def killed(*given):
     os.kill(os.getpid(), signal.SIGKILL)
 if where == "gate":
-    pipeline.check = fail
+    gate.check = fail
 elif where == "staged":
     Files.rename = killed
 else:
@@ -332,7 +332,7 @@ def test_without_treatment_and_gate_the_search_finds_all(
     tmp_path: Path, switched_off: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the gate off, too, every canary is found in the store: the search is able to fail."""
-    monkeypatch.setattr(loganon.pipeline, "check", lambda table, _schema, **_options: (table, 0))
+    monkeypatch.setattr(loganon.gate, "check", lambda table, _schema, **_options: (table, 0))
     data, texts = spelled(FORMATS["combined"], switched_off)
     log = tmp_path / "access.log"
     log.write_bytes(data)

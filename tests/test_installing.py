@@ -1,12 +1,11 @@
 """Installing for real: the Debian package, the service's sandbox as far as it can be had here, what the container runs.
 
-These change the machine (a package, a user) and take a minute: they run where LOGANON_SERVERS is set.
+The package is installed into directories that only the test sees. It takes a minute: where LOGANON_SERVERS is set.
 """
 
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -53,58 +52,96 @@ def package() -> Iterator[Path]:
         yield folder / f"loganon_{__version__}_{done('dpkg', '--print-architecture').strip()}.deb"
 
 
-def test_the_package(package: Path) -> None:
+class Machine:
+    """This machine with directories of its own in place of those that a package changes; they last as long as the test.
+
+    `root`: how it looks from outside.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        script = "\n".join(
+            [
+                "set -e",
+                f"mount -t tmpfs -o size=2g,mode=0755 tmpfs {folder}",
+                "for name in etc usr opt var; do",
+                f"    mkdir -p {folder}/$name/upper {folder}/$name/work",
+                f"    over=upperdir={folder}/$name/upper,workdir={folder}/$name/work",
+                "    mount -t overlay -o lowerdir=/$name,$over none /$name",
+                "done",
+                "echo ready",
+                "exec sleep infinity",
+            ]
+        )
+        self._holder = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", script], stdout=subprocess.PIPE, text=True
+        )
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == "ready\n"
+        self.root = Path(f"/proc/{self._holder.pid}/root")
+
+    def __call__(self, *command: object, **settings: object) -> str:
+        """What the command printed there; it must succeed."""
+        return done("nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", "--", *command, **settings)
+
+    def close(self) -> None:
+        self._holder.kill()
+        self._holder.communicate()
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    with TemporaryDirectory(prefix="loganon-machine-") as name:
+        found = Machine(Path(name))
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+def test_the_package(package: Path, machine: Machine) -> None:
     """Installed, it runs as its own user as the service does; removed, it leaves store and key; purged, nothing."""
-    assert shutil.which("loganon", path="/usr/bin") is None, "loganon is installed here already"
-    done("dpkg", "-i", package)
-    try:
-        user = pwd.getpwnam("loganon")
-        key, state = Path("/etc/loganon/key"), Path("/var/lib/loganon")
-        assert (key.stat().st_mode & 0o777, len(key.read_text())) == (0o600, 64)
-        assert (state.stat().st_mode & 0o777, state.stat().st_uid) == (0o700, user.pw_uid)
-        assert done("loganon", "--version").strip() == f"loganon, version {__version__}"
-        assert "loganon-run" in done("man", "-w", "loganon-run") or shutil.which("mandb")
-        served(user)
-        done("dpkg", "--remove", "loganon")
-        assert not Path("/usr/bin/loganon").exists()
-        assert not Path("/opt/loganon").exists()
-        assert key.exists()
-        assert (state / "site").exists()
-    finally:
-        done("dpkg", "--purge", "loganon")
+    machine("dpkg", "-i", package)
+    (entry,) = [line for line in (machine.root / "etc/passwd").read_text().splitlines() if line.startswith("loganon:")]
+    uid, gid = map(int, entry.split(":")[2:4])
+    key, state = machine.root / "etc/loganon/key", machine.root / "var/lib/loganon"
+    assert (key.stat().st_mode & 0o777, len(key.read_text())) == (0o600, 64)
+    assert (state.stat().st_mode & 0o777, state.stat().st_uid) == (0o700, uid)
+    assert machine("loganon", "--version").strip() == f"loganon, version {__version__}"
+    assert (machine.root / "usr/share/man/man1/loganon-run.1.gz").exists()
+    served(machine, uid, gid)
+    machine("dpkg", "--remove", "loganon")
+    assert not (machine.root / "usr/bin/loganon").exists()
+    assert not (machine.root / "opt/loganon").exists()
+    assert key.exists()
+    assert (state / "site").exists()
+    machine("dpkg", "--purge", "loganon")
     assert not key.exists()
     assert not state.exists()
 
 
-def served(user: pwd.struct_passwd) -> None:
+def served(machine: Machine, uid: int, gid: int) -> None:
     """One turn of the service: its ExecStart, as its user, with the key handed over as systemd does it."""
-    unit = Path("/usr/lib/systemd/system/loganon.service").read_text()
+    unit = (machine.root / "usr/lib/systemd/system/loganon.service").read_text()
     command = next(line.removeprefix("ExecStart=") for line in unit.splitlines() if line.startswith("ExecStart="))
+    configuration = machine.root / "etc/loganon/loganon.toml"
     with TemporaryDirectory(prefix="loganon-log-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         shutil.copy(SAMPLES / "shop.access.log.1.gz", folder / "site.access.log.1.gz")
         credentials = folder / "credentials"
         credentials.mkdir()
-        shutil.copy("/etc/loganon/key", credentials / "loganon.key")
+        shutil.copy(machine.root / "etc/loganon/key", credentials / "loganon.key")
         for path in (credentials, credentials / "loganon.key"):
-            shutil.chown(path, user.pw_uid)
-        Path("/etc/loganon/loganon.toml").write_text(
+            os.chown(path, uid, gid)
+        configuration.write_text(
             f'[[input]]\nlogs = "{folder}/{{site}}.access.log*"\nstore = "/var/lib/loganon/{{site}}"\n'
         )
-        shutil.chown("/etc/loganon/loganon.toml", group="loganon")
+        os.chown(configuration, 0, gid)
         environment = {"CREDENTIALS_DIRECTORY": str(credentials), "PATH": "/usr/bin:/bin"}
-        said = done(
-            *command.split(),
-            "--now",
-            "2026-11-21T06:00:00Z",
-            env=environment,
-            user=user.pw_uid,
-            group=user.pw_gid,
-            extra_groups=[],
-        )
+        user = ("setpriv", "--reuid", uid, "--regid", gid, "--clear-groups", "--")
+        said = machine(*user, *command.split(), "--now", "2026-11-21T06:00:00Z", env=environment)
         assert said == ""
-    assert list(Path("/var/lib/loganon/site/access").glob("*/*.parquet"))
+    assert list((machine.root / "var/lib/loganon/site/access").glob("*/*.parquet"))
 
 
 SANDBOX = """

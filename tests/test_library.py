@@ -309,3 +309,16 @@ def test_scan_without_a_store(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no store"):
         loganon.scan(tmp_path / "s")
     assert not (tmp_path / "s").exists()
+
+
+def test_the_command_ends_at_once() -> None:
+    """Its output is whole, and no library cleans up behind it: a thread of theirs was seen to abort the process (134)."""
+    code = (
+        "import atexit, sys; from loganon.cli.start import main; atexit.register(lambda: print('cleaned up'));"
+        "sys.argv[1:] = {}; main()"
+    )
+    for words, expected, says in ((["--version"], 0, "version"), (["run"], 2, "")):
+        ended = subprocess.run([sys.executable, "-c", code.format(words)], capture_output=True, text=True, check=False)
+        assert ended.returncode == expected, ended.stderr
+        assert says in ended.stdout
+        assert "cleaned up" not in ended.stdout

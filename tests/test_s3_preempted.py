@@ -155,7 +155,7 @@ def test_a_day_is_sealed() -> None:
         bucket = open_bucket(memory)
         store = open_store(bucket)
         table, seals = Table(bucket, store.uuid, store.policy), Seals(bucket)
-        seal_days(bucket, table, Folding(bucket, table, seals, Limits()), seals, SPEC, cutoff=None, now=NOW)
+        seal_days(bucket, table, Folding(bucket, table, seals, Limits()), seals, SPEC, cutoff=None, now=NOW, held=())
 
     late = writer(logs, name="b", step=100)
     at_each_step(start, late, lambda memory: keeper([back(40)])(open_bucket(memory)), check, least=20)

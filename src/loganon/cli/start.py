@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -11,6 +12,7 @@ from types import ModuleType
 
 from loganon import cli
 
+_BROKEN_PIPE = 141
 _GENERATIONS = (100_000, 50, 1000)
 """Objects until a pass of the garbage collector: each of the last generation goes over all modules again."""
 
@@ -31,7 +33,24 @@ class _WithoutPandas(MetaPathFinder):
 
 
 def main() -> None:
-    """Run the command and exit."""
+    """Run the command and exit, at once: what is written is flushed and synced by then.
+
+    The libraries' own clean-up at the end of a process was seen to abort it (134), with a thread of theirs unended.
+    """
     gc.set_threshold(*_GENERATIONS)
     sys.meta_path.insert(0, _WithoutPandas())
-    cli.main()
+    try:
+        cli.main()
+    except SystemExit as ended:
+        os._exit(_flushed(ended.code if isinstance(ended.code, int) else 0))
+
+
+def _flushed(code: int) -> int:
+    """The exit code, once what was said is out of the process; that of a broken pipe where nobody reads it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            code = code or _BROKEN_PIPE
+    return code
