@@ -312,7 +312,7 @@ def test_scan_without_a_store(tmp_path: Path) -> None:
 
 
 def test_the_command_ends_at_once() -> None:
-    """Its output is whole, and no library cleans up behind it: a thread of theirs was seen to abort the process (134)."""
+    """Its output is whole, and no library cleans up behind it: that was seen to abort the process (134)."""
     code = (
         "import atexit, sys; from loganon.cli.start import main; atexit.register(lambda: print('cleaned up'));"
         "sys.argv[1:] = {}; main()"
