@@ -27,7 +27,7 @@ from loganon.cli.options import (
     versioned_option,
 )
 from loganon.cli.sites import answer_of, choose, config_option, given_readings, is_fatal, preferred, print_json
-from loganon.errors import ConfigurationError
+from loganon.errors import ConfigurationError, printable
 
 if TYPE_CHECKING:
     from loganon.cli.sites import Chosen
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from loganon.troubles import Teller
 
 _Done_co = TypeVar("_Done_co", covariant=True)
+_SHOWN = 3  # names of what is followed, in the first message
 
 
 @click.command(name="follow")
@@ -243,7 +244,9 @@ def _one(
     )
     opened.callback(follower.close)
     follower.open()
-    say.note(f"following {len(logs) + len(syslog):,} logs into {site.store}")
+    names = [printable(name) for name in (*logs, *syslog)]
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    say.note(f"following {', '.join(names[:_SHOWN])}{more} into {site.store}")
     return follower
 
 
