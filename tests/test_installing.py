@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,7 +46,7 @@ def package() -> Iterator[Path]:
     with TemporaryDirectory(prefix="loganon-deb-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        said = done(ROOT / "packaging" / "deb" / "build.sh", shutil.which("python") or "python3", folder)
+        said = done(ROOT / "packaging" / "deb" / "build.sh", sys.executable, folder)
         size = int(said.split("installed: ")[1].split()[0])
         print(f"size of what is installed: {size} MiB")
         assert size <= LIMIT_MIB
