@@ -255,7 +255,7 @@ def rotated(site: Site, options: str, postrotate: str, count: int) -> Callable[[
     return rotate
 
 
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+def until(holds: Callable[[], bool], seconds: float = 180) -> None:
     """Nothing, once `holds` does; the test fails if it never does."""
     end = time.monotonic() + seconds
     while not holds():
