@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from measure import spend
 
 NOW = "2026-11-21T12:00:00Z"
 BOUND = 1200
@@ -107,25 +107,20 @@ def measure(name: str, count: int, folder: Path) -> Measured:
         lines, counted, long = count, count, 0
     words = ["run", log, "--store", store, "--key-file", folder / "key", "--now", NOW, "--format", "combined", "--json"]
     out = folder / "out.json"
-    start = time.perf_counter()
+    command = [sys.executable, "-m", "loganon", *map(str, words)]
+    none = subprocess.DEVNULL
     with out.open("wb") as answer:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "loganon", *map(str, words)], stdout=answer, stderr=subprocess.DEVNULL
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
+        code, run = spend(command, stdin=none, out=answer, err=none, where=folder)
     summary = json.loads(out.read_bytes())
     requests, rows = stored(store)
     right = (
-        process.returncode == 0
+        code == 0
         and (summary["lines_read"], summary["counted"], summary["rejected"]["too_long"]) == (lines, counted, long)
         and requests == counted
     )
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # of ru_maxrss
     size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file()) / (1 << 20)
     log.unlink()
-    return Measured(name, lines, seconds, usage.ru_maxrss / unit, size, rows, summary, right)
+    return Measured(name, lines, run.wall, run.peak, size, rows, summary, right)
 
 
 def stored(store: Path) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,10 +10,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +57,41 @@ def measure(subject: Subject, where: Path) -> Run:
         command = [os.fspath(word) for word in subject.command(folder)]
         stdin = subject.stdin.open("rb") if subject.stdin else subprocess.DEVNULL
         with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
-            start = time.perf_counter()
-            process = subprocess.Popen(command, stdin=stdin, stdout=out, stderr=err, cwd=folder)
-            _, status, usage = os.wait4(process.pid, 0)
-            wall = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+            code, run = spend(command, stdin=stdin, out=out, err=err, where=folder)
+        if code:
             said = (folder / "err").read_text(errors="replace")[-400:]
-            raise SystemExit(f"{subject.name} failed ({process.returncode}): {said}")
+            raise SystemExit(f"{subject.name} failed ({code}): {said}")
     finally:
         shutil.rmtree(folder)
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # of ru_maxrss
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
+    return run
+
+
+_LAUNCHER = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+wall = time.perf_counter() - start
+peak = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+with os.fdopen(int(sys.argv[1]), "w") as answer:
+    json.dump([os.waitstatus_to_exitcode(status), wall, usage.ru_utime + usage.ru_stime, peak], answer)
+"""
+
+
+def spend(
+    command: Sequence[str], *, where: Path, out: BinaryIO | int, err: BinaryIO | int, stdin: BinaryIO | int
+) -> tuple[int, Run]:
+    """The command's exit code (minus the signal that ended it), and what it took.
+
+    A small process starts it: the peak that the system tells of a process is at least that of the one it came from.
+    """
+    answer, end = os.pipe()
+    words = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(end), *command]
+    with subprocess.Popen(words, stdin=stdin, stdout=out, stderr=err, cwd=where, pass_fds=(end,)):
+        os.close(end)
+        with os.fdopen(answer) as told:
+            code, wall, cpu, peak = json.load(told)
+    return code, Run(wall, cpu, peak)
 
 
 def interleave(subjects: Sequence[Subject], rounds: int, where: Path) -> dict[str, list[Run]]:

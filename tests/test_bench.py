@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
+import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+import measure
 
 
-@pytest.fixture(scope="module")
-def measure() -> ModuleType:
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        return importlib.import_module("measure")
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-
-
-def test_a_ratio_is_taken_within_each_round(measure: ModuleType) -> None:
+def test_a_ratio_is_taken_within_each_round() -> None:
     """A slow round is slow for both: its ratio is that of its own two runs, and lines count where they differ."""
     subjects = [measure.Subject(name, lambda _: [], lines, 1) for name, lines in (("job", 100), ("peer", 50))]
     runs = {
@@ -35,7 +25,7 @@ def test_a_ratio_is_taken_within_each_round(measure: ModuleType) -> None:
     assert measure.ratio_of(measure.Ratio("job", "none", True, 1, 2), subjects, runs) is None
 
 
-def test_a_failed_command_has_no_figures(measure: ModuleType, tmp_path: Path) -> None:
+def test_a_failed_command_has_no_figures(tmp_path: Path) -> None:
     """What does not do its job is not fast: the benchmark stops. Its folder is gone either way."""
     good, bad = (
         measure.Subject("x", lambda _, code=code: [sys.executable, "-c", f"raise SystemExit({code})"], 1, 1)
@@ -45,3 +35,14 @@ def test_a_failed_command_has_no_figures(measure: ModuleType, tmp_path: Path) ->
     with pytest.raises(SystemExit, match="failed"):
         measure.measure(bad, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_peak_is_the_command_s_own(tmp_path: Path) -> None:
+    """A small command started by a large process has a small peak; its exit code and processor time are told, too."""
+    large = bytearray(b"x" * (300 << 20))
+    words = [sys.executable, "-S", "-c", "raise SystemExit(sum(range(10**6)) % 7)"]
+    none = subprocess.DEVNULL
+    code, run = measure.spend(words, where=tmp_path, out=none, err=none, stdin=none)
+    assert code == sum(range(10**6)) % 7
+    assert 0 < run.cpu <= run.wall * 2
+    assert 1 < run.peak < len(large) / (1 << 20) / 4

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+import floods
 from loganon.lookups import agents as lookup
 from loganon.treatments import client
-
-
-@pytest.fixture(scope="module")
-def floods() -> ModuleType:
-    """The benchmark's module."""
-    path = Path(__file__).parents[1] / "benchmarks" / "floods.py"
-    spec = importlib.util.spec_from_file_location("floods", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["floods"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
     ("name", "count"), [("agents", 20_000), ("paths", 20_000), ("clients", 20_000), ("long line", 40_000)]
 )
-def test_a_flood_is_counted_in_bounded_memory(floods: ModuleType, tmp_path: Path, name: str, count: int) -> None:
+def test_a_flood_is_counted_in_bounded_memory(tmp_path: Path, name: str, count: int) -> None:
     """Unique agents, paths, clients; a line of 40 MB: right counts, and no more memory than for any other log."""
     measured = floods.measure(name, count, tmp_path)
     assert measured.right, measured

@@ -23,6 +23,13 @@ _CANNOT_WRITE = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE)
 )
 
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+
+def is_full(error: OSError) -> bool:
+    """Whether the operation failed for want of room, which deleting gives back."""
+    return error.errno in _FULL
+
 
 @dataclass(frozen=True, slots=True)
 class Modes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -18,7 +17,7 @@ from loganon.store.cells import Cells, Partition
 from loganon.store.change import Change
 from loganon.store.cutoff import plan_cutoff
 from loganon.store.expiry import committed_at, plan_expiry
-from loganon.store.files import Files, reported
+from loganon.store.files import Files, is_full, reported
 from loganon.store.folds import Limits
 from loganon.store.journal import Journal, Staging
 from loganon.store.layout import STORE_FILE, Layout, check_writer
@@ -34,8 +33,6 @@ from loganon.store.retention import Deleted, Failure, Plan, Retention
 from loganon.store.salvage import Salvage
 from loganon.store.sealing import is_due, seal_day
 from loganon.store.standing import Standing
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Held:
@@ -150,7 +147,7 @@ class Held:
             try:
                 self._standing.apply(plan_cutoff(self._clocked(now), day, gone, self._standing.records))
             except OSError as error:
-                if error.errno not in _FULL:
+                if not is_full(error):
                     raise
                 self._reserve.release()
                 self._standing.read()

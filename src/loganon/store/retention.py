@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -21,7 +21,7 @@ from loganon.periods import Spans, within
 from loganon.store.cell import read_footer
 from loganon.store.cells import Partition
 from loganon.store.deletions import DeletionLog
-from loganon.store.files import Files, open_regular
+from loganon.store.files import Files, is_full, open_regular
 from loganon.store.layout import CellName, Layout, parse_cell
 from loganon.store.quarantine import Quarantine
 
@@ -115,7 +115,7 @@ class Retention:
             begin = partial(
                 log.begin, drop.day, files=drop.files, rows=drop.rows, size=drop.bytes, rule=drop.rule, now=now
             )
-            with suppress(OSError):  # a full disk must not keep the partition
+            with self._reporting(self.layout.deletions), _room_or_not():
                 begin()
             dropped = self._drop(drop.day, now)
             gone += [drop.day] if dropped else []
@@ -230,3 +230,13 @@ class Retention:
         failure = Failure(str(known.relative_to(self.layout.root)), reason)
         if failure not in self._failures:
             self._failures.append(failure)
+
+
+@contextmanager
+def _room_or_not() -> Iterator[None]:
+    """A block that a full disk may stop: it must not keep a partition past its day."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
