@@ -12,7 +12,7 @@ COPY configs /src/configs
 WORKDIR /src
 # The lock names what development needs, too: it only bounds the versions here.
 RUN sed -e 's/ \\$//' -e '/^ *--hash/d' -e '/^ *#/d' requirements.lock > /tmp/constraints.txt \
- && /opt/loganon/bin/pip install --no-cache-dir --constraint /tmp/constraints.txt '.[s3]' \
+ && /opt/loganon/bin/pip install --no-cache-dir --constraint /tmp/constraints.txt '.[s3,report,gzip]' \
  && rm -rf /opt/loganon/bin/pip* /opt/loganon/lib/python3.13/site-packages/pip*
 
 FROM python:3.13-slim

@@ -2,10 +2,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LARGE := $(VENV)/.large
 DEMO := demo
 DIST := dist
 
-.PHONY: demo test bench bench-peers bench-growth soak footprint campaign docs lock build sbom deb clean
+.PHONY: demo test bench bench-peers bench-growth soak footprint bench-startup scale equality campaign bench-spark large docs lock build sbom deb clean
 
 # Set-up: the locked dependencies with their hashes, and the project itself in place.
 $(READY): requirements.lock pyproject.toml
@@ -14,6 +15,13 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# Parts that only some tests need, and that are too large for every set-up (about 1 GB): PySpark and chdb.
+$(LARGE): requirements-large.lock $(READY)
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements-large.lock
+	touch $@
+
+large: $(LARGE)
 
 # The main job on the sample logs: preview, ingest, read back.
 demo: $(READY)
@@ -40,13 +48,29 @@ bench-peers: $(READY)
 bench-growth: $(READY)
 	$(BIN)/python benchmarks/growth.py
 
+# The Spark job on one and on two executors; writes docs/spark-figures.md. A few minutes.
+bench-spark: $(LARGE)
+	$(BIN)/python benchmarks/spark.py
+
 # `follow` under load and rotation for ten minutes: each line once, memory and open files flat.
 soak: $(READY)
 	$(BIN)/python benchmarks/soak.py --minutes $(or $(MINUTES),10) --rate $(or $(RATE),1000)
 
-# Memory and processor time of `follow`, size of the installation; writes docs/footprint.md. About 40 minutes.
+# Memory and processor time of `follow`, size of the installation; writes docs/footprint.md. About 25 minutes.
 footprint: $(READY)
 	$(BIN)/python benchmarks/footprint.py --minutes $(or $(MINUTES),10)
+
+# Time until the command begins, and of a run with nothing to do; writes docs/startup.md. Two minutes.
+bench-startup: $(READY)
+	$(BIN)/python benchmarks/startup.py
+
+# Processor time and table size by line, of each way; writes the generated part of docs/scale.md. Half an hour.
+scale: $(READY)
+	$(BIN)/python benchmarks/scale.py --lines $(or $(COUNT),2000000) --rounds $(or $(ROUNDS),3)
+
+# The same lines through each way of use: are the tables equal? The figure is in docs/scale.md.
+equality: $(READY)
+	$(BIN)/python benchmarks/equality.py --lines $(or $(COUNT),500000)
 
 # Faults at large counts; the figures go into docs/reliability.md. LEVEL: quick, ci or large; SUITES: "kill=10000 clock".
 campaign: $(READY)
@@ -58,7 +82,8 @@ docs: $(READY)
 
 # Renew the locked dependencies from pyproject.toml.
 lock: $(READY)
-	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --extra dev --extra s3 --no-emit-index-url --no-header -q -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --extra dev --extra s3 --extra report --no-emit-index-url --no-header -q -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --extra spark --group readers -c requirements.lock --no-emit-index-url --no-header -q -o requirements-large.lock pyproject.toml
 
 # Wheel, source archive and bill of materials of a release.
 build: $(READY) sbom

@@ -23,9 +23,12 @@ _AGENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A process at one moment: resident bytes, seconds of processor time since its start, open descriptors."""
+    """A process at one moment: resident bytes, those among them that no file backs, seconds of processor time since its
+    start, open descriptors.
+    """
 
     resident: int
+    private: int
     cpu: float
     files: int
 
@@ -54,9 +57,10 @@ class Followed:
         if self.process.poll() is not None:
             raise SystemExit((self.folder / "messages").read_text(errors="replace"))
         folder = Path(f"/proc/{self.process.pid}")
-        pages = int((folder / "statm").read_text().split()[1])
+        resident, shared = (int(pages) * _PAGE for pages in (folder / "statm").read_text().split()[1:3])
         times = (folder / "stat").read_text().rpartition(")")[2].split()
-        return Sample(pages * _PAGE, (int(times[11]) + int(times[12])) / _TICKS, len(list((folder / "fd").iterdir())))
+        cpu = (int(times[11]) + int(times[12])) / _TICKS
+        return Sample(resident, resident - shared, cpu, len(list((folder / "fd").iterdir())))
 
     def end(self) -> dict[str, Any]:
         """The summary after SIGTERM."""

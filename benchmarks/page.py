@@ -17,8 +17,8 @@ from subjects import PEAK
 HEAD = """# Results
 
 Written by `make bench-peers`; not edited by hand. Every figure is a median; runs are interleaved, one of each in turn,
-and a ratio is the median of the ratios within each round. Peak memory is that of the largest process. Programs that
-would take minutes read the first tenth of the log and are compared by lines per second.
+and a ratio is the median of the ratios within each round. Peak memory is that of the largest process. anonip, which
+would take minutes for all, reads the first tenth of the log and is compared by lines per second.
 """
 
 
@@ -72,7 +72,7 @@ def machine() -> list[str]:
     information = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     model = re.search(r"model name\s*: (.*)", information)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
-    packages = ("loganon-access", "pyarrow", "polars", "duckdb", "maxminddb", "ua-parser", "anonip")
+    packages = ("loganon-access", "pyarrow", "polars", "duckdb", "maxminddb", "ua-parser", "isal", "anonip")
     programs = (("goaccess", "--version"), ("sed", "--version"), ("gzip", "--version"))
     named = [f"{name} {found}" for name in packages if (found := installed(name))]
     named += [found for command in programs if (found := first_line(command))]

@@ -18,7 +18,7 @@ PYTHON = sys.executable
 NOW = "2026-11-21T06:00:00Z"
 SED = r"s/^([0-9]+\.[0-9]+\.[0-9]+)\.[0-9]+ /\1.0 /"
 Wanted = Callable[[str], bool]
-SLOW_LINES = 10  # one line in so many is given to programs that would take minutes for all
+SLOW_LINES = 10  # one line in so many is given to a program that would take minutes for all, each like the other
 
 JOB, FLOOR = "loganon run", "parser's floor"
 GZIP, HOSTILE, FILTER = "loganon run, gzip", "loganon run, hostile", "loganon filter"
@@ -89,7 +89,7 @@ def make_packed(lines: int) -> Path:
 
 
 def peers(lines: int, wanted: Wanted) -> tuple[list[Subject], list[str]]:
-    """Other programs on the same log (the slow ones on its first lines), and the names of those not installed."""
+    """Other programs on the same log (anonip on its first lines), and the names of those not installed."""
     plain = make_log(lines)
     size = plain.stat().st_size
     part = beginning(plain, lines // SLOW_LINES)
@@ -100,7 +100,7 @@ def peers(lines: int, wanted: Wanted) -> tuple[list[Subject], list[str]]:
         "duckdb": Subject(DUCKDB, lambda folder: duckdb_words(plain, folder), lines, size),
         "sed": Subject(SED_NAME, fixed("sed", "-E", SED, plain), lines, size),
         "anonip": Subject(ANONIP, fixed(anonip if anonip.exists() else "anonip"), few, small, stdin=part),
-        "goaccess": Subject(GOACCESS, fixed("goaccess", part, *report), few, small),
+        "goaccess": Subject(GOACCESS, fixed("goaccess", plain, *report), lines, size),  # slower the more it has seen
     }
     there = [name for name in known if name == "duckdb" or shutil.which(name) or (name == "anonip" and anonip.exists())]
     return [known[name] for name in there if wanted(known[name].name)], [name for name in known if name not in there]

@@ -16,6 +16,7 @@ from loganon import errors
 from loganon.cli import root
 from loganon.formats import load_formats
 from loganon.policy.outline import known_keys
+from loganon.report import KEYS as REPORT_KEYS
 from loganon.settings import Common, InputSettings, Settings
 from loganon.status import KEYS
 from loganon.status.metrics import LINES, LINES_HELP, METRICS
@@ -112,6 +113,15 @@ def verification() -> str:
     return "\n".join(rows) + "\n"
 
 
+def report() -> str:
+    """The page of `report`: its prose as it stands, and the table of keys behind that."""
+    page = (HERE / "report.md").read_text("utf-8")
+    rows = [page[: page.index("## The keys")] + "## The keys", "", _NOTE]
+    rows += ["Of `--json`; all are always there.", "", "| key | is |", "|---|---|"]
+    rows += [f"| `{name}` | {_cell(text)} |" for name, text in REPORT_KEYS.items()]
+    return "\n".join(rows) + "\n"
+
+
 def status() -> str:
     """The page of `status`: its prose as it stands, and the tables of keys and metrics behind that."""
     page = (HERE / "status.md").read_text("utf-8")
@@ -144,6 +154,7 @@ PAGES = {
     "exit-codes.md": exit_codes,
     "configuration.md": configuration,
     "policies.md": policies,
+    "report.md": report,
     "status.md": status,
     "verify.md": verification,
 }

@@ -10,10 +10,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ua_parser import load_lazy_builtins
 
-from loganon.lookups.agents import KINDS, LONGEST, Agents, is_bot, load_families
+from loganon.lookups.agents import KINDS, LONGEST, MANY, Agents, is_bot, load_families
+from loganon.lookups.literals import needed
 from loganon.treatments.browser import make_browser
 
 CASES = Path(__file__).parent / "cases" / "browser" / "agents.jsonl"
@@ -145,3 +147,82 @@ def test_payloads_leave_nothing(corpus: Path) -> None:
     for path in (corpus / "logs" / "payloads").rglob("*.*"):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[:2000]
         assert set(treat(pl.Series(lines, dtype=pl.String))[0]) <= STORED
+
+
+RULES = [(rule.regex, rule.family) for rule in load_lazy_builtins()[0]]
+SYSTEMS = (
+    "Windows NT 10.0; Win64; x64",
+    "Linux; Android 10; K",
+    "X11; Linux x86_64",
+    "iPhone; CPU iPhone OS 17_1 like",
+)
+TAILS = (
+    "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
+    "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36 Edg/119.0",
+    "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.1 Mobile/15E148 Safari/604.1",
+    "Gecko/20100101 Firefox/120.0",
+    "Trident/7.0; rv:11.0) like Gecko",
+)
+
+
+@st.composite
+def usual_agents(draw: st.DrawFn) -> str:
+    """An agent of a browser, with pieces of other rules and of anything in between."""
+    pieces = [f"Mozilla/5.0 ({draw(st.sampled_from(SYSTEMS))})", draw(st.sampled_from(TAILS))]
+    for _ in range(draw(st.integers(0, 3))):
+        texts = needed(draw(st.sampled_from(RULES))[0]) or [frozenset({"noise"})]
+        piece = draw(st.sampled_from(sorted(draw(st.sampled_from(texts)))) | st.text(max_size=12))
+        number = draw(st.sampled_from(["", "1.2", " 3.4", "/5", "/1234", "/x", ".6.7 "]))
+        pieces.insert(draw(st.integers(0, len(pieces))), piece + number)
+    return draw(st.sampled_from([" ", "; ", ""])).join(pieces)
+
+
+@given(st.lists(usual_agents(), min_size=1, max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_many_agents_have_the_answers_of_each(agents: list[str]) -> None:
+    """A column of many agents gives what asking for each of them gives, whatever pieces of other rules they hold."""
+    assert_alike(agents)
+
+
+def test_the_known_agents_have_the_same_answers_in_a_column() -> None:
+    """Each case, each name of the list alone and with a version, and none: alike in a column and one by one."""
+    names = [name for name, _ in load_families().values()]
+    agents = [case["agent"] for case in AGENTS] + names + [f"{name}/12" for name in names] + ["", "-", " ", "x" * 4000]
+    assert_alike([*agents, None])
+
+
+def assert_alike(agents: list[str | None]) -> None:
+    one_by_one = [Agents()(agent) for agent in agents]
+    many = pl.Series([*agents, *(f"filler {number}" for number in range(MANY))], dtype=pl.String)
+    family, major = Agents().column(many)
+    assert list(zip(family.head(len(agents)), major.head(len(agents)), strict=True)) == one_by_one
+
+
+def test_usual_agents_are_answered_in_a_column() -> None:
+    """A flood of browsers, each of its own kind, asks the engine for none of them."""
+    kinds = [f"Mozilla/5.0 ({system}) {tail}" for system in SYSTEMS for tail in TAILS]
+    asked = Agents()
+    family, _ = asked.column(pl.Series([f"{kind} noise/{number}" for number in range(MANY) for kind in kinds]))
+    assert family.head(len(kinds)).to_list() == [Agents()(kind)[0] for kind in kinds]
+    assert not asked._known
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_a_rule_needs_is_in_all_that_it_matches(data: st.DataObject) -> None:
+    """Of each set of texts one stands in whatever a rule matches: no agent is taken from a rule that could match it."""
+    pattern = data.draw(
+        st.sampled_from([regex for regex, _ in RULES] + [r"(?:ab|c[de])f{1,2}", r"x?(yz)+", r"\bq[^a]r"])
+    )
+    text = data.draw(st.from_regex(re.compile(pattern, re.ASCII)))
+    found = re.search(pattern, text, re.ASCII)
+    assert found
+    for texts in needed(pattern):
+        assert any(each in found[0] for each in texts)
+
+
+@pytest.mark.corpus
+def test_real_agents_have_the_same_answers_in_a_column(corpus: Path) -> None:
+    """All agents of uap-core and of the list of crawlers."""
+    files = [corpus / "expected" / name for name in ("ua_uapcore.jsonl", "ua_crawlers.jsonl")]
+    assert_alike([json.loads(line)["ua"] for path in files for line in path.read_text(encoding="utf-8").splitlines()])

@@ -67,8 +67,9 @@ def found(folder: Path, text: str) -> Sites:
 
 
 def test_forty_sites(tmp_path: Path) -> None:
-    """Of forty sites one holds another policy, one log is empty, one an error log: the other 37 are as if alone, and
-    the three are reported, through the real command; a second run counts nothing again.
+    """Of forty sites one holds another policy, one log is empty, one an error log: 39 are right, through the real
+    command. 37 have counted as if alone; the empty log and the error log are left out, and listed; the broken one is
+    reported (78). A second run counts nothing again.
     """
     command = Command(tmp_path)
     (tmp_path / "logs").mkdir()
@@ -90,7 +91,7 @@ def test_forty_sites(tmp_path: Path) -> None:
     assert stores["s07"]["exit_code"] == 78
     assert stores["s08"]["skipped"] == [{"log": str(tmp_path / "logs/s08.access.log"), "reason": "empty"}]
     assert stores["s09"]["skipped"] == [{"log": str(tmp_path / "logs/s09.access.log"), "reason": "error_log"}]
-    assert (stores["s08"]["exit_code"], stores["s09"]["exit_code"]) == (0, 0)
+    assert sum(each["exit_code"] == 0 for each in stores.values()) == 39
     alone = tmp_path / "alone"
     database = ("--provider-db", SAMPLES / "providers.mmdb")
     assert command("run", "logs/s39.access.log", "--store", alone, *database, *AT).code == 0

@@ -106,8 +106,11 @@ def test_the_image() -> None:
         assert all(f"!{part}" in ignored for part in name.split()[:-1])
 
 
-def test_units(tmp_path: Path) -> None:
-    """systemd understands the service and the timer, and finds the service's exposure low."""
+@pytest.mark.parametrize("drop_in", [None, "remove-source.conf"])
+def test_units(tmp_path: Path, drop_in: str | None) -> None:
+    """systemd understands the service and the timer, and finds the service's exposure low, also as root with the right
+    to remove logs.
+    """
     tool = shutil.which("systemd-analyze")
     if tool is None:
         assert not os.environ.get("LOGANON_SERVERS"), (
@@ -118,9 +121,13 @@ def test_units(tmp_path: Path) -> None:
         text = unit.read_text().replace("/usr/bin/loganon", "/bin/true")
         (tmp_path / unit.name).write_text(re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE))
     service, timer = tmp_path / "loganon.service", tmp_path / "loganon.timer"
+    if drop_in is not None:
+        (tmp_path / "loganon.service.d").mkdir()
+        shutil.copy(ROOT / "configs" / "systemd" / drop_in, tmp_path / "loganon.service.d")
     checked = subprocess.run([tool, "verify", service, timer], capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
     exposed = subprocess.run(
         [tool, "security", "--offline=true", "--threshold=15", service], capture_output=True, text=True, check=False
     )
     assert exposed.returncode == 0, exposed.stdout[-200:]
+    assert ("Service runs as root user" in exposed.stdout) == (drop_in is not None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loganon import aggregate
 from loganon.addresses import Address
 from loganon.aggregate import merge
 from loganon.chunks import MAX_LINE_BYTES, Chunk, Window
@@ -23,6 +27,7 @@ from loganon.parse import make_parser, whole_lines
 from loganon.parse.template import TemplateParser
 from loganon.pipeline import Pipeline, build
 from loganon.policy import load_policy
+from loganon.sources.inflate import Inflater
 from loganon.treatments import client, file
 from loganon.treatments.client import make_provider, make_truncated
 
@@ -153,6 +158,19 @@ def test_what_is_remembered_of_clients_is_what_would_be_answered_anew(calls: lis
             assert holding(values)[0].to_list() == make()(values)[0].to_list()
 
 
+def test_clients_that_come_twice_at_once_have_the_same_answer_and_keep_it() -> None:
+    """What is remembered does not depend on the values of a call being distinct."""
+    treat = make_provider(databases=[Numbers()])
+    assert treat(pl.Series(["91.44.1.3", "91.44.1.3", "91.44.1.1"]))[0].to_list() == ["unknown"] * 2 + [
+        "t-ipconnect.de"
+    ]
+    assert treat(pl.Series(["91.44.2.3", "91.44.1.1", "91.44.1.3"]))[0].to_list() == [
+        "unknown",
+        "t-ipconnect.de",
+        "unknown",
+    ]
+
+
 def test_a_full_memory_of_clients_begins_anew(monkeypatch) -> None:
     """Beyond its bound nothing is held of what was, and the answers stay right."""
     monkeypatch.setattr(client, "CACHED", 3)
@@ -213,6 +231,32 @@ def test_a_coded_merge_is_the_merge(parts: list[list[tuple[int, str, str]]]) -> 
     assert sum(plain["requests"].to_pylist()) == sum(map(len, parts))
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.lists(ROWS, min_size=1, max_size=4), st.sampled_from([1, 64, 1 << 64]))
+def test_rows_are_summed_alike_however_far_their_keys_can_be_packed(
+    parts: list[list[tuple[int, str, str]]], room: int
+) -> None:
+    """Keys with their places in one number, keys alone in one, and keys that do not fit give the same table; the sum
+    over all rows may be more than a number holds.
+    """
+    spec = load_policy("imos").spec
+    tables = [table(rows) for rows in parts]
+    large = [t.set_column(t.schema.get_field_index("bytes"), "bytes", pa.array([1 << 61] * len(t))) for t in tables]
+    expected: Counter[tuple[object, ...]] = Counter()
+    for row in (row for each in large for row in each.to_pylist()):
+        expected[tuple(row[name] for name in spec.keys)] += row["requests"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aggregate, "_PACKED", room)
+        found = merge(large, spec).to_pylist()
+    assert [(tuple(row[name] for name in spec.keys), row["requests"]) for row in found] == sorted(expected.items())
+    assert [row["bytes"] for row in found] == [_wrapped(n << 61) for _, n in sorted(expected.items())]
+
+
+def _wrapped(number: int) -> int:
+    """As a signed number of 64 bits."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
 def test_an_open_part_is_seen_however_much_stands_before_it() -> None:
     """A chunk does not end within a line that came in parts, also where the part is as long as a line may be."""
     part = b"2026-10-10T06:05:27.1Z stdout P "
@@ -250,3 +294,28 @@ def test_fields_treated_by_two_threads_are_those_treated_in_turn(parts: list[tup
             result = pipeline()(given_chunk, EVER)
             answers.append((result.table.to_pylist(), result.counted, result.redacted, result.rejected))
     assert answers[0] == answers[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.binary(max_size=300).map(lambda part: part * 40), min_size=1, max_size=3),
+    st.integers(0, 400),
+    st.sampled_from(["whole", "short", "flipped", "padded", "followed"]),
+)
+def test_gzip_gives_the_same_by_the_fast_engine_as_by_the_exact_one(parts: list[bytes], at: int, kind: str) -> None:
+    """With the optional package for gzip the same bytes come out as without, damaged or not, and the same is damage."""
+    pytest.importorskip("isal", reason="the extra `gzip` is not installed")
+    data = b"".join(gzip.compress(part, mtime=0) for part in parts)
+    at = min(at, len(data) - 1)
+    given_data = {
+        "whole": data,
+        "short": data[:at],
+        "flipped": data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :],
+        "padded": data + b"\0" * at,
+        "followed": data + b"x" * at,
+    }[kind]
+    found = []
+    for again in (None, lambda: io.BytesIO(given_data).read):
+        inflater = Inflater("gzip", io.BytesIO(given_data).read, again)
+        found.append((b"".join(iter(lambda each=inflater: each.read(1000), b"")), inflater.damaged))
+    assert found[0] == found[1]

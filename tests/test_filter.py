@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -10,7 +11,9 @@ import select
 import shutil
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leaks import Needles, addresses_in, names_in, spellings
+from loganon.errors import UnreadableInputError
 from loganon.filter import FilterSummary, filter_access
 from loganon.formats import load_formats, named_format
 from loganon.lookups import open_lookups
@@ -317,6 +321,65 @@ def test_error_log_while_the_input_stays_open(command: Command) -> None:
         assert next_line(process) == f"{begin}[client {{ip}}] no such file\n".encode()
         process.stdin.close()
         assert process.wait(WAIT) == 0
+
+
+class Blocks:
+    """A stream of blocks, each followed by a pause that `let` ends; then an error, if there is one."""
+
+    def __init__(
+        self, blocks: list[bytes], *, let: threading.Event | None = None, error: OSError | None = None
+    ) -> None:
+        self._blocks = iter(blocks)
+        self._let = let
+        self._error = error
+        self._begun = False
+
+    def read(self, _limit: int) -> bytes:
+        if self._begun and self._let is not None:
+            self._let.wait(WAIT)
+        self._begun = True
+        block = next(self._blocks, b"")
+        if not block and self._error is not None:
+            raise self._error
+        return block
+
+
+def filter_blocks(blocks: Blocks, write: Callable[[bytes], None]) -> FilterSummary:
+    lookups = open_lookups([])
+    fmt = named_format("combined")
+    return filter_access("x", Stream(blocks), write, policy=plain_policy(), lookups=lookups, fmt=fmt)
+
+
+def test_the_lines_stay_in_their_order() -> None:
+    """While one chunk is written the next is parsed; what comes out is in the order of what went in."""
+    lines = [f"203.0.113.7 {REST.replace('/x', f'/{chr(97 + n % 26)}{n}')}\n".encode() for n in range(300)]
+    out: list[bytes] = []
+    summary = filter_blocks(Blocks(lines), out.append)
+    files = [line.split()[6] for line in b"".join(out).splitlines()]
+    assert files == [f"/{chr(97 + n % 26)}{n}".encode() for n in range(300)]
+    assert (summary.written, summary.errors) == (300, [])
+
+
+def test_an_error_of_the_source_ends_it_behind_what_came() -> None:
+    """What came before a log cannot be read any further is written, and the error is told."""
+    out: list[bytes] = []
+    lines = [f"203.0.113.7 {REST}\n".encode()] * 5
+    summary = filter_blocks(Blocks(lines, error=OSError(errno.EIO, "broken")), out.append)
+    assert b"".join(out).count(b"\n") == summary.written == 5
+    assert [type(error) for error in summary.errors] == [UnreadableInputError]
+
+
+def test_a_reader_that_has_gone_ends_it_at_once() -> None:
+    """It does not wait for the input's next line to end when nobody reads what it writes."""
+    let = threading.Event()
+
+    def write(_text: bytes) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        filter_blocks(Blocks([f"203.0.113.7 {REST}\n".encode()] * 2, let=let), write)
+    assert not let.is_set()
+    let.set()
 
 
 def test_lines_wait_for_a_format(command: Command) -> None:

@@ -17,7 +17,8 @@ from netaddr import IPSet
 
 from loganon import job
 from loganon.errors import BusyError, CannotWriteError, CheckError, ConfigurationError, InputOutputError
-from loganon.follow import LONGEST_BACKOFF, Follower
+from loganon.following.follower import Follower
+from loganon.following.pace import LONGEST_BACKOFF
 from loganon.policy import load_policy, parse_policy
 from loganon.rewrite import apply_policy
 from loganon.sources.files import Log
@@ -58,6 +59,15 @@ def test_what_is_written_is_counted(tmp_path: Path, log: Path) -> None:
     answer = following.end()
     assert (answer["lines_read"], answer["counted"]) == (120, 120)
     assert [source["log"] for source in answer["sources"]] == [str(log)]
+    assert hours_of(following.store) == counts_of(LOG)
+
+
+def test_stopped_before_the_first_interval_has_passed(tmp_path: Path, log: Path) -> None:
+    """What came into a log that was empty at the start is committed at a stop, too."""
+    following = Following(tmp_path, log)
+    following(1)
+    following.write(log, LOG)
+    assert following.end()["counted"] == 120
     assert hours_of(following.store) == counts_of(LOG)
 
 

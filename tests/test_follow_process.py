@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from faults.warm import Warm
 from loganon.sources.prompt import Prompt
 from support.cli import Command, Inside
-from support.runs import KEY, check_balance, check_store, counts_of, hours_of, lines
+from support.runs import KEY, PLAIN, check_balance, check_store, counts_of, hours_of, lines
 from support.servers import free_port, until
 
 KILLS = int(os.environ.get("LOGANON_KILLS", "5"))
@@ -41,7 +41,7 @@ class Process:
         self.folder = folder
         self.store = folder / "store"
         (folder / "key").write_bytes(KEY.secret)
-        (folder / "plain.toml").write_text(PLAIN_FILE)
+        (folder / "plain.toml").write_text(PLAIN)
         command = Command(folder)
         options = ["--store", "store", "--key-file", "key", "--policy", "plain.toml", "--json"]
         options += ["--flush-interval", "1s", "--listen", f"127.0.0.1:{self.port}"]
@@ -92,20 +92,6 @@ class Process:
     def kill(self) -> None:
         self.process.kill()
         self.process.communicate()
-
-
-PLAIN_FILE = """
-name = "plain"
-version = 1
-valid_from = 2026-11-21
-keep_for = "6 weeks"
-[fields]
-domain  = { as = "provider", known_only = false }
-time    = { as = "hour" }
-file    = { as = "path" }
-success = { as = "flag" }
-bytes   = { as = "sum" }
-"""
 
 
 @contextmanager

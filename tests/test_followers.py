@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 
 from loganon.errors import InternalError
-from loganon.figures import Figures
-from loganon.follow import Follower, Terms
-from loganon.followers import AGAIN, SEARCH_EVERY, Followers
+from loganon.following.figures import Figures
+from loganon.following.follower import Follower
+from loganon.following.followers import AGAIN, SEARCH_EVERY, Followers
+from loganon.following.pace import Terms
+from loganon.following.session import Session, Target
+from loganon.following.troubles import Teller
 from loganon.lookups import open_lookups
 from loganon.policy import Policy
 from loganon.reading import Reading
-from loganon.session import Session, Target
 from loganon.settings import parse_settings
 from loganon.store import LocalStore
 from loganon.summary import Summary
-from loganon.troubles import Teller
 from support.cli import Command, Inside
 from support.following import Clock, Said, scraped
 from support.runs import KEY, PLAIN, check_balance, counts_of, hours_of, lines

@@ -5,6 +5,7 @@ The package is installed into directories that only the test sees. It takes a mi
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -51,6 +52,30 @@ def package() -> Iterator[Path]:
         print(f"size of what is installed: {size} MiB")
         assert size <= LIMIT_MIB
         yield folder / f"loganon_{__version__}_{done('dpkg', '--print-architecture').strip()}.deb"
+
+
+def test_pipx(tmp_path: Path) -> None:
+    """`pipx install` of the wheel, with what it needs from the package index: the command counts a log in an
+    environment of its own, without a library of the developers'. Uninstalled, nothing of it is left.
+    """
+    pipx = program("pipx")
+    done(sys.executable, "-m", "build", "--quiet", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT)
+    (wheel,) = tmp_path.glob("*.whl")
+    place, command = tmp_path / "pipx", tmp_path / "bin" / "loganon"
+    environment = {**os.environ, "PIPX_HOME": str(place), "PIPX_BIN_DIR": str(command.parent)}
+    environment.pop("PYTHONPATH", None)
+    done(pipx, "install", "--python", sys.executable, wheel, env=environment)
+    assert done(command, "--version", env=environment).strip() == f"loganon, version {__version__}"
+    store = ("--store", tmp_path / "store")
+    options = (*store, "--key-file", tmp_path / "key", "--now", "2026-11-21T06:00:00Z")
+    answer = json.loads(done(command, "run", SAMPLES / "shop.access.log", *options, "--json", env=environment))
+    assert answer["counted"] > 0
+    done(command, "verify", *store, "--now", "2026-11-21T06:00:00Z", env=environment)
+    (packages,) = place.glob("venvs/loganon-access/lib/python*/site-packages")
+    assert not list(packages.glob("pytest*"))
+    done(pipx, "uninstall", "loganon-access", env=environment)
+    assert not command.exists()
+    assert not (place / "venvs" / "loganon-access").exists()
 
 
 class Machine:

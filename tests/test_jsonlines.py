@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +21,8 @@ from loganon.parse import Parsed, make_parser
 from loganon.parse.detect import detect, sample_lines
 from loganon.parse.json_object import MOST_DEEP, finder, read_object, target
 from loganon.parse.jsonlines import JsonLinesParser
+from loganon.parse.moments import any_reader, read_times
+from loganon.parse.typed import read_bytes, read_status, typed
 
 FORMATS = {name: fmt for name, fmt in load_formats().items() if fmt.dialect == "jsonlines"}
 COLUMNS = frozenset({"client", "host", "path", "status", "bytes", "referrer", "agent"})
@@ -28,8 +33,8 @@ LINE = (
 )
 
 
-def parse(fmt: Format, data: bytes, *, rejects: int = 1000) -> Parsed:
-    return JsonLinesParser(fmt, needs=COLUMNS, max_rejects=rejects)(Chunk(data, 0, len(data)), ())
+def parse(fmt: Format, data: bytes, *, rejects: int = 1000, fast: bool = True) -> Parsed:
+    return JsonLinesParser(fmt, needs=COLUMNS, max_rejects=rejects, fast=fast)(Chunk(data, 0, len(data)), ())
 
 
 def rows(parsed: Parsed) -> list[dict[str, Any]]:
@@ -225,6 +230,158 @@ def test_what_a_line_is_does_not_depend_on_what_is_wanted() -> None:
     data = LINE.replace(b'"200"', b'"x"') + b"\n"
     parsed = make_parser(NGINX, needs=frozenset())(Chunk(data, 0, len(data)), ())
     assert (parsed.rejected, set(parsed.columns)) == ({"malformed": 1}, {"time"})
+
+
+# --- both ways ------------------------------------------------------------------------------------------------------
+
+MINE = parse_format(
+    "mine",
+    'title = "t"\nvendor = "https://example.org/"\ndialect = "jsonlines"\n[keys]\ntime = ["t", "s.t"]\n'
+    "client = ['c', 'h.\"x.ip\"[0]']\npath = ['u', 'r|target']\nstatus = ['s.s', 's']\n"
+    "bytes = ['b']\nagent = ['a[1]', 'a']\n",
+)
+TEXTS = (
+    "2026-10-10T14:25:56+02:00", "2026-10-10T14:25:07Z", "203.0.113.7", "GET /a?b HTTP/1.1", "GET /a", "/a",
+    "CONNECT x:1 H",
+    "GET /\u00e4 HTTP/1.1", "200", "", "-", "a b", "{", "}", "[", ":", ",", "\\\\", "\\\"", "\\u0041", "\\ud800", "\\q",
+    "\\x41", "\t", "\x1f", "\x7f", "\udcff", "1e5", "null",
+)  # fmt: skip
+NUMBERS = (
+    "0",
+    "200",
+    "404",
+    "1791635156",
+    "-1",
+    "01",
+    "1.0",
+    "1e5",
+    "-0",
+    "1791635156.25",
+    "123456789012345678901",
+    "NaN",
+)
+KEYS = ("t", "s", "b", "c", "u", "r", "a", "h", "x.ip", "x", "", "u\\u0000", "\u00e4")
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> str:
+    """An object in which `\\1` stands for a text and `\\2` for a number: one that the format knows, or any."""
+    if draw(st.integers(0, 3)):
+        known = '{"t":"\1","c":"\1","r":"\1","s":\2,"b":\2,"h":{"x.ip":["\1"]},"a":"\1"}'
+        return draw(
+            st.sampled_from([known, known.replace(",", ", "), known.replace('"b":\2', '"b":null,"b":\2,"z":[1,\2]')])
+        )
+    values = st.recursive(
+        st.sampled_from(['"\1"', "\2", "null", "true", "1"]),
+        lambda inside: (
+            st.lists(inside, max_size=3).map(lambda each: "[" + ",".join(each) + "]")
+            | st.lists(st.tuples(st.sampled_from(KEYS), inside), max_size=4).map(
+                lambda pairs: "{" + ",".join(f'"{key}":{value}' for key, value in pairs) + "}"
+            )
+        ),
+        max_leaves=6,
+    )
+    pairs = draw(st.lists(st.tuples(st.sampled_from(KEYS), values), min_size=1, max_size=6))
+    return '{"t":"\1",' + ",".join(f'"{key}":{value}' for key, value in pairs) + "}"
+
+
+@st.composite
+def objects(draw: st.DrawFn) -> bytes:
+    """Lines of a few shapes, some of them with any bytes in them."""
+    kinds = draw(st.lists(shapes(), min_size=1, max_size=3))
+    usual = draw(st.booleans())
+    texts = st.sampled_from(TEXTS[:13] if usual else TEXTS)
+    numbers = st.sampled_from(NUMBERS[:4] if usual else NUMBERS)
+    lines = []
+    for _ in range(draw(st.sampled_from([2, 20, 40]))):
+        pieces = re.split("([\1\2])", draw(st.sampled_from(kinds)))
+        text = "".join(
+            draw({"\1": texts, "\2": numbers}[piece]) if piece in ("\1", "\2") else piece for piece in pieces
+        )
+        line = text.encode("utf-8", "surrogateescape")
+        if draw(st.integers(0, 7)) == 0:
+            at = draw(st.integers(0, len(line)))
+            odd = draw(st.binary(max_size=3) | st.sampled_from([b'"', b'","', b"{", b"}", b'":', b"\r", b'":"', b"1"]))
+            line = line[:at] + odd + line[at + draw(st.integers(0, 3)) :]
+        lines.append(line + draw(st.sampled_from([b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b" \n"])))
+    return b"".join(lines)
+
+
+def told(parsed: Parsed) -> tuple[object, ...]:
+    return rows(parsed), parsed.lines, parsed.rows, parsed.rejected, parsed.rejects
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=objects() | st.binary(max_size=300))
+def test_both_ways_agree(data: bytes) -> None:
+    """The fast way and the exact way give the same rows, reasons and masked shapes for arbitrary bytes."""
+    fast, exact = parse(MINE, data), parse(MINE, data, fast=False)
+    assert told(fast) == told(exact)
+    assert exact.exact == exact.lines
+
+
+VALUES = st.sampled_from(
+    [b"/", b"\xff", b"{", b'"', b"\\", b'\\"', b"\x00", b"\t", b"\r", b"", b",", b'":"', b"\xef\xbb\xbf", b"a" * 99]
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(each=st.lists(st.tuples(VALUES, VALUES), min_size=16, max_size=40))
+def test_both_ways_agree_on_values(each: list[tuple[bytes, bytes]]) -> None:
+    """The same for lines of which most go the fast way, with two values that may be anything."""
+    data = b"".join(LINE.replace(b"curl", one).replace(b"/a", other) + b"\n" for one, other in each)
+    assert told(parse(NGINX, data)) == told(parse(NGINX, data, fast=False))
+
+
+WRITTEN = st.tuples(
+    st.sampled_from(
+        ["2026-10-10T14:25", "2026-02-30T14:25", "1899-12-31T23:59", "2026-10-25T02:30", "2026-10-10 14:25"]
+    ),
+    st.sampled_from([":00", ":07", ":59", ":60", ":6", "", ":30.25"]),
+    st.sampled_from(["Z", "+02:00", "-23:59", "+24:00", "+0200", ""]),
+).map("".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.lists(
+        WRITTEN | st.sampled_from(["-", "1791635156", "10/Oct/2026:13:55:36 +0200"]), min_size=80, unique=True
+    )
+)
+def test_many_times_are_read_as_each_of_them(values: list[str]) -> None:
+    """Times that are read minute by minute are those that are read one by one, in a zone or in none."""
+    column = pa.array([value.encode() for value in values], pa.binary())
+    for zone in (UTC, ZoneInfo("Europe/Berlin"), None):
+        read = any_reader(zone)
+        assert read_times(column, zone).cast(pa.int64()).to_pylist() == [read(value) for value in column.to_pylist()]
+
+
+@given(
+    values=st.lists(
+        st.from_regex(r"[0-9.-]{0,17}", fullmatch=True) | st.sampled_from(["OK", "", "-1", "200.0"]), min_size=1
+    )
+)
+def test_many_numbers_are_read_as_each_of_them(values: list[str]) -> None:
+    """A column of statuses or sizes is what each of its values is read as; those that are none make lines malformed."""
+    column = pa.array([value.encode() for value in values], pa.binary()).dictionary_encode()
+    for raw, read in (("status", read_status), ("bytes", read_bytes)):
+        moments = pa.array([0] * len(values), pa.timestamp("ms", "UTC"))
+        numbers = pa.array(range(len(values)), pa.int32())
+        rows, bad = typed(numbers, {raw: column}, moments, wanted=frozenset({raw, "time"}), decode={})
+        each = [read(value.encode()) for value in values]
+        assert rows.columns[raw].to_pylist() == [value for value in each if value is not None]
+        assert bad == [index for index, value in enumerate(each) if value is None]
+
+
+def test_the_fast_way_is_taken() -> None:
+    """Lines alike but for their values go the fast way, of more than one kind; one that cannot takes none with it."""
+    plain = LINE.replace(b'"200"', b"200")
+    other = plain.replace(b'"http_user_agent"', b'"x":{"y":[null,"z"]},"http_user_agent"')
+    swapped = LINE.replace(b"remote_addr", b"x").replace(b"http_user_agent", b"remote_addr")
+    assert parse(NGINX, (plain + b"\n") * 50).exact == 0
+    assert parse(NGINX, (plain + b"\n") * 50 + (other + b"\n") * 50).exact == 0
+    assert parse(NGINX, (LINE + b"\n") * 50 + (swapped + b"\n") * 50).exact == 0
+    assert parse(NGINX, b"x\n" + (LINE + b"\n") * 50 + LINE.replace(b"/a", b'/\\"') + b"\n").exact == 2
 
 
 # --- formats --------------------------------------------------------------------------------------------------------

@@ -7,16 +7,16 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from loganon import metrics
 from loganon.errors import ConfigurationError
-from loganon.metrics import MOST_CONNECTIONS, REQUEST_BYTES, Server, parse_listen, serve
+from loganon.following import server as serving
+from loganon.following.server import MOST_CONNECTIONS, REQUEST_BYTES, Server, parse_listen, serve
 from support.following import Following
 from support.runs import NOW, line, lines
 
@@ -125,7 +125,7 @@ def test_probes(tmp_path: Path) -> None:
         following(1)
         assert get(server, "/readyz")[0] == 200
         assert get(server, "/")[0] == 404
-        following.clock.go(metrics.STALE + 1)
+        following.clock.go(serving.STALE + 1)
         assert get(server, "/healthz")[0] == 503
         following(1)
         assert get(server, "/healthz?verbose")[0] == 200
@@ -174,7 +174,7 @@ def test_hostile_requests(tmp_path: Path, capfd: pytest.CaptureFixture[str], nam
 
 def test_slow_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that send nothing take only as many threads as there may be, each for a short while."""
-    monkeypatch.setattr(metrics, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(serving, "REQUEST_SECONDS", 0.3)
     following = Following(tmp_path, tmp_path / "x.log")
     with served(following) as server:
         host, port = server.server_address[:2]
@@ -185,6 +185,18 @@ def test_slow_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 assert connection.recv(1000) in (b"", REFUSED)
             connection.close()
         assert get(server, "/healthz")[0] == 200
+    following.end()
+
+
+def test_silent_clients_are_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many connections stand and say nothing, for as long as they may, a probe is answered."""
+    monkeypatch.setattr(serving, "REQUEST_SECONDS", 600.0)
+    following = Following(tmp_path, tmp_path / "x.log")
+    with served(following) as server, ExitStack() as opened:
+        host, port = server.server_address[:2]
+        for _ in range(2 * MOST_CONNECTIONS):
+            opened.enter_context(socket.create_connection((str(host), int(port)), 10))
+            assert get(server, "/healthz") == (200, "alive\n")
     following.end()
 
 

@@ -12,6 +12,7 @@ from loganon.errors import ConfigurationError
 from loganon.fields import FIELDS
 from loganon.notice import LANGUAGES, load_texts, notice
 from loganon.policy import bundled, parse_policy
+from loganon.policy.outline import known_keys
 from support.cli import Inside
 
 IMOS = (
@@ -27,6 +28,18 @@ def said(text: str, language: str) -> str:
     return " ".join(sentence.text for paragraph in paragraphs for sentence in paragraph)
 
 
+COPIES_HELD = """[[also_expire]]
+name = "b"
+path = "/d/dump-*"
+age = "3 months"
+owner = "x"
+copies = true
+[[hold]]
+scope = "b"
+basis = "a claim"
+owner = "x"
+until = 2027-03-01
+[fields]"""
 IMOS_SAYS = {
     "controller.name": ("Acme {0} Ltd", "Acme {0} Ltd"),
     "fields.time": ("the date and the hour", "Datum und Stunde"),
@@ -43,6 +56,9 @@ IMOS_SAYS = {
     "purpose.evaluate": ("is not evaluated", "wird nicht ausgewertet"),
     "purpose.share": ("It is not passed on", "Es wird nicht weitergegeben"),
     "version": ("Version 1, valid from 2026-11-21", "Version 1, gültig ab 2026-11-21"),
+    "fields.*.minimum": ("rare values of it become “other”: domain, if", "seltenen Werte zu „other“: domain, wenn"),
+    "no key": ("No identifier of a visitor is stored", "Es wird kein Kennzeichen eines Besuchers gespeichert"),
+    "counts": ("Accesses that agree in all of this are counted", "Zugriffe, die in all dem übereinstimmen"),
 }
 """What the notice of `imos` states, in both languages."""
 
@@ -52,6 +68,16 @@ def test_imos(at: int) -> None:
     """The six fields, the provider's domain, six weeks, the raw logs, no evaluation, no passing on."""
     text = said(IMOS, LANGUAGES[at])
     assert [rule for rule, each in IMOS_SAYS.items() if each[at] not in text] == []
+
+
+@pytest.mark.parametrize("at", range(len(LANGUAGES)))
+def test_imos_says_nothing_else(at: int) -> None:
+    """Each sentence is one of those that are tied to their rules below, and is said of a key that stands there."""
+    wanted = [each[at] for each in IMOS_SAYS.values()]
+    for paragraph in notice(parse_policy(IMOS, where="p"), LANGUAGES[at]):
+        for sentence in paragraph:
+            assert any(each in sentence.text for each in wanted), sentence
+    assert len(wanted) == len(IMOS_SAYS)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +101,13 @@ def test_imos(at: int) -> None:
             'network = { as = "truncated", v4 = 20 }',
             ("not certified anonymous", "nicht als nachweislich anonym"),
         ),
+        (
+            "no key",
+            'domain  = { as = "provider", known_only = true, minimum = 50 }',
+            'network = { as = "truncated", v4 = 20 }',
+            ("the first 20 bits", "die ersten 20 Bit"),
+        ),
+        ("fields.*.minimum", "minimum = 50", "minimum = 0", ("“other”: file, if", "„other“: file, wenn")),
         ("keep_for", '"6 weeks"', '"1 year"', ("deleted after 1 year", "nach 1 Jahr gelöscht")),
         ("keep_for", '"6 weeks"', '"unlimited"', ("without a time limit", "ohne zeitliche Grenze")),
         ("raw.access", '"removed after ingest"', '"kept 14 days"', ("kept for 14 days", "14 Tage aufbewahrt")),
@@ -104,11 +137,21 @@ def test_another_rule_another_sentence(rule: str, old: str, new: str, instead: t
     [
         ("sites = []", 'sites = ["a.example"]', ("other sites than a.example", "andere Websites als a.example")),
         ("[fields]", '[consent]\nrequire = ["cookie"]\n[fields]', ("without a cookie", "ohne Cookie")),
-        ("[fields]", '[consent]\nexclude_when = ["DNT"]\n[fields]', ("the signal DNT", "dem Signal DNT")),
+        ("[fields]", '[consent]\nexclude_when = ["DNT"]\n[fields]', ("the signal DNT ", "dem Signal DNT ")),
+        (
+            "[fields]",
+            '[consent]\nexclude_when = ["DNT", "Sec-GPC"]\n[fields]',
+            ("the signal DNT or Sec-GPC are", "dem Signal DNT oder Sec-GPC werden"),
+        ),
         (
             "[fields]",
             '[[also_expire]]\nname = "b"\npath = "/d/dump-*"\nage = "3 months"\nowner = "x"\ncopies = true\n[fields]',
-            ("gone after 6 weeks and then 3 months", "nach 6 Wochen und dann 3 Monaten weg"),
+            ("gone after 6 weeks and then 3 months.", "nach 6 Wochen und dann 3 Monaten weg."),
+        ),
+        (
+            "[fields]",
+            COPIES_HELD,
+            ("and then 3 months, but for what is not deleted", "und dann 3 Monaten weg, außer dem, was"),
         ),
         (
             "[fields]",
@@ -135,7 +178,9 @@ def test_of_each_policy(name: str, language: str) -> None:
     """Every policy has a notice; each rule that it names is a key of the policy; no placeholder is left."""
     text = bundled()[name].replace('name = ""', 'name = "Me"').replace('contact = ""', 'contact = "me@acme.example"')
     paragraphs = notice(parse_policy(text, where=name), language)
+    keys = {key.path for key in known_keys()} | {"version", "fields.*.minimum"}
     for sentence in (each for paragraph in paragraphs for each in paragraph):
+        assert sentence.rule in keys
         assert not re.search(r"[{}]", sentence.text)
         assert sentence.text.endswith(".")
     for word in ("anonymous data", "anonyme Daten", "consent to", "Einwilligung", "GDPR", "DSGVO", "legal"):

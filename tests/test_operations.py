@@ -112,6 +112,14 @@ def test_the_page_is_walked(machine: Machine) -> None:
     assert "147 already counted" in rebuilt.out
     assert machine.count(new) == 147
 
+    machine.shell(page["Back up"][0].replace("/var/lib", "/srv"))
+    lines_of = page["A missing part"][0].splitlines()
+    machine.shell(lines_of[0])
+    assert "access. Restore the whole store" in machine.run(new, code=74).err
+    whole = machine.shell("\n".join(lines_of[1:]))
+    assert "147 already counted" in whole.out
+    assert machine.count(new) == 147
+
     shutil.copy(machine.at("/etc/loganon/key"), machine.folder / "key.backup")
     machine.shell(page["A lost key"][0].splitlines()[0])
     assert "the key of this store is missing" in machine.run(new, code=78).err

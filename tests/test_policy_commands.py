@@ -22,6 +22,7 @@ from support.store_cases import snapshot
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "policies.md").read_text("utf-8")
 IMOS = bundled()["imos"]
+TODAY = date(2026, 11, 21)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_the_bundled_are_valid(command: Inside, name: str) -> None:
     done = command("policy", "check", name)
     assert done.code == 0
     assert done.out.startswith(f"{name} is valid, with ")
-    assert len(done.err.splitlines()) == len(warnings_of(load_policy(name)))
+    assert len(done.err.splitlines()) == len(warnings_of(load_policy(name), TODAY))
     told = command("policy", "check", name, "--json").json
     assert (told["policy"], told["sha256"]) == (name, load_policy(name).sha256)
     assert command("policy", "check", name, "--quiet").err == ""
@@ -105,8 +106,8 @@ def test_mistakes(command: Inside, tmp_path: Path, case: str) -> None:
 def warned(old: str, new: str, text: str = IMOS) -> dict[str, str]:
     """The warnings that a change of the policy brings."""
     assert old in text
-    before = {each.key for each in warnings_of(parse_policy(text, where="p"))}
-    found = warnings_of(parse_policy(text.replace(old, new, 1), where="p"))
+    before = {each.key for each in warnings_of(parse_policy(text, where="p"), TODAY)}
+    found = warnings_of(parse_policy(text.replace(old, new, 1), where="p"), TODAY)
     return {each.key: each.text for each in found if each.key not in before}
 
 
@@ -130,6 +131,20 @@ def test_a_warning(old: str, new: str, key: str) -> None:
     assert list(warned(old, new)) == [key]
 
 
+HOLD = '[[hold]]\nscope = "2026-11-01 to 2026-11-07"\nbasis = "a claim"\nowner = "legal"\nuntil = 2027-03-01\n[fields]'
+
+
+def test_a_hold_that_has_ended(command: Inside, tmp_path: Path) -> None:
+    """From its day on it is warned of, by the clock of the command; so is one that ends before it keeps anything."""
+    (tmp_path / "p.toml").write_text(IMOS.replace("[fields]", HOLD), "utf-8")
+    for day, warned_of in (("2027-02-28", False), ("2027-03-01", True)):
+        done = command("policy", "check", "p.toml", "--now", f"{day}T12:00:00Z")
+        assert done.code == 0
+        assert ('hold "2026-11-01 to 2026-11-07".until: the hold ended on 2027-03-01' in done.err) is warned_of
+    (tmp_path / "p.toml").write_text(IMOS.replace("[fields]", HOLD.replace("2027-03-01", "2026-12-13")), "utf-8")
+    assert "it keeps nothing" in command("policy", "check", "p.toml", "--now", "2026-11-21").err
+
+
 def test_a_household() -> None:
     """A /48 is named as what it often is."""
     said = warned("[fields]", '[fields]\nnetwork = { as = "truncated", minimum = 9 }')
@@ -140,7 +155,7 @@ def test_no_warning() -> None:
     """The policy imos, with its controller, has none; an age of a year, of a leap year even, is no long one."""
     text = IMOS.replace('name = ""', 'name = "x"').replace('contact = ""', 'contact = "y"')
     for age in ("6 weeks", "1 year", "12 months", "365 days"):
-        assert warnings_of(parse_policy(text.replace("6 weeks", age), where="p")) == ()
+        assert warnings_of(parse_policy(text.replace("6 weeks", age), where="p"), TODAY) == ()
 
 
 # --- show -----------------------------------------------------------------------------------------------------------
@@ -196,6 +211,7 @@ def test_diff(command: Inside) -> None:
     back = command("policy", "diff", "imos", "six-weeks")
     assert (back.code, back.err) == (1, "")
     assert re.search(r"^looser +purpose\.evaluate ", back.out, re.MULTILINE)
+    assert not re.search(r"\bname +.*\bname\b", back.out)
     done = command("policy", "diff", "six-weeks", "imos", "--json")
     assert done.code == 0
     changes = {each["key"]: each for each in done.json["changes"]}
@@ -255,7 +271,7 @@ def blocks(kind: str) -> list[str]:
 def test_the_example_is_executed(command: Inside, tmp_path: Path) -> None:
     """The policy of the page is valid, its commands succeed in their order, and the change that it describes is
     applied."""
-    (text,) = blocks("toml")
+    text, _ = blocks("toml")
     (tmp_path / "shop.toml").write_text(text, "utf-8")
     changed = text.replace("version = 1", "version = 2").replace("3 months", "6 weeks").replace('"hour"', '"day"')
     changed = re.sub(r"^success.*\n", "", changed, flags=re.MULTILINE)
@@ -276,6 +292,31 @@ def test_the_example_is_executed(command: Inside, tmp_path: Path) -> None:
         assert done.code == 0, (line, done.err)
     assert command("policy", "show", "store", "--json").json["says"]["version"].startswith("2")
     assert not {path.name for path in (tmp_path / "store" / "access").glob("*/*")} - {"day.parquet"}
+
+
+def test_the_long_example_has_everything(command: Inside, tmp_path: Path) -> None:
+    """The other example is valid, and says something in each part that a policy can have; so does its notice."""
+    _, text = blocks("toml")
+    (tmp_path / "forum.toml").write_text(text, "utf-8")
+    done = command("policy", "check", "forum.toml", "--now", "2026-12-25", "--json")
+    assert (done.code, {each["key"] for each in done.json["warnings"]}) == (0, {"consent", "fields.status.minimum"})
+    written = tomllib.loads(text)
+    tables = {key.path for key in known_keys() if key.takes.startswith(("a table", "tables")) and "." not in key.path}
+    assert tables <= set(written)
+    for table in ("also_expire", "hold"):
+        keys = {key.path.partition(".")[2] for key in known_keys() if key.path.startswith(f"{table}.")}
+        assert keys == {key for entry in written[table] for key in entry}
+    for language in ("en", "de"):
+        assert "complaint 12/2026" in command("policy", "notice", "forum.toml", "--lang", language).out
+
+
+@pytest.mark.parametrize("name", list(bundled()))
+def test_what_a_policy_shows_in_comments_is_valid(name: str) -> None:
+    """An example that a bundled policy has in its comments can be put in force as it stands."""
+    text = bundled()[name]
+    found = re.sub(r"^# (\[\[\w+\]\]|\w+ *= .*)$", r"\1", text, flags=re.MULTILINE)
+    policy = parse_policy(found, where=name)
+    assert (policy != load_policy(name)) is ("# [[" in text)
 
 
 def test_every_key_is_documented() -> None:

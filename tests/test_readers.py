@@ -1,8 +1,18 @@
-"""The table is read with no help of ours by DuckDB, polars, pandas and pyarrow, and all see the same."""
+"""The table is read with no help of ours by DuckDB, polars, pandas, pyarrow, chdb and Spark, and all see the same.
+
+The blocks of docs/readers.md are run. chdb and pyspark are not among the locked dependencies: where one is missing its
+blocks are skipped, and fail with LOGANON_SERVERS.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -13,8 +23,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+import loganon
 from oracle import read_log
-from support.cli import SAMPLES
+from support.cli import SAMPLES, TIMEOUT
 from support.runs import cells, ingest
 
 STYLES = {
@@ -156,3 +167,70 @@ def test_the_private_part_is_private(store: Path) -> None:
     assert sorted(path.name for path in store.iterdir()) == ["_loganon", "access"]
     for path in (store, *store.rglob("*")):
         assert path.stat().st_mode & 0o7777 == (0o700 if path.is_dir() else 0o600), path
+
+
+# --- the page -----------------------------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[1] / "docs" / "readers.md").read_text("utf-8")
+SECTIONS = {
+    title: re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    for title, text in re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
+}
+READERS = {"DuckDB", "polars", "pandas", "pyarrow", "ClickHouse", "Spark"}
+UNTRIED = {"Trino", "Athena"}
+PARTS = {"ClickHouse": "chdb", "Spark": "pyspark"}
+
+
+def require(title: str) -> None:
+    """The section's test is skipped where its program is missing, and fails with LOGANON_SERVERS."""
+    part = PARTS.get(title)
+    missing = part is not None and importlib.util.find_spec(part) is None
+    missing |= title == "Spark" and shutil.which("java") is None
+    if missing:
+        assert not os.environ.get("LOGANON_SERVERS"), f"{part} is missing, and LOGANON_SERVERS says that it is here"
+        pytest.skip(f"{part} is not installed")
+
+
+def test_each_reader_has_a_section() -> None:
+    """Those that can be had here have blocks, which are run below; of the others it is said that they were not."""
+    assert {title for title, blocks in SECTIONS.items() if blocks} == {"Sealed days", "Incremental loads", *READERS}
+    for title in UNTRIED:
+        assert "Not run here" in PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("title", [title for title, blocks in SECTIONS.items() if blocks])
+def test_the_blocks(title: str, store: Path, truth: tuple[int, int], tmp_path: Path) -> None:
+    """Each runs as it stands, in a process of its own; a reader's blocks print the true sums of the table."""
+    require(title)
+    (tmp_path / "store").symlink_to(store)
+    spark = "--conf spark.ui.enabled=false --conf spark.sql.shuffle.partitions=1 pyspark-shell"
+    local = {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable, "PYSPARK_SUBMIT_ARGS": spark}
+    for block in SECTIONS[title]:
+        done = subprocess.run(
+            [sys.executable, "-c", block],
+            cwd=tmp_path,
+            env={**os.environ, **local},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT * 2,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        if title in READERS:
+            assert str(truth[0]) in done.stdout
+            assert title in ("pandas", "pyarrow") or str(truth[1]) in done.stdout
+        else:
+            assert re.search(r"[1-9][0-9]*$", done.stdout.strip())
+
+
+def test_sealed_days_of_the_page(store: Path) -> None:
+    """What the page says of them: the library's two answers are those of the footers."""
+    sealed = {
+        path.parent.name.removeprefix("date=")
+        for path in cells(store)
+        if pq.read_metadata(path).metadata[b"loganon.sealed"] == b"true"
+    }
+    assert {str(day) for day in loganon.scan(store, sealed=True).collect()["date"]} == sealed
+    assert str(loganon.sealed_through(store)) == max(sealed)
+    later = [path.parent.name for path in cells(store) if path.parent.name > f"date={max(sealed)}"]
+    assert later, "a day that is not sealed yet"

@@ -186,6 +186,11 @@ def test_readers(tmp_path: Path, server: Server) -> None:
     dataset = ds.dataset(f"{table.removeprefix('s3://').split('/*')[0]}", filesystem=files, partitioning="hive")
     assert sum(dataset.to_table()["requests"].to_pylist()) == 40
     assert loganon.scan(store, sealed=True, storage_options=options).collect().is_empty()
+    assert loganon.sealed_through(store, storage_options=options) is None
+    later = now + timedelta(days=4)  # all days are sealed by then
+    assert loganon.run([], store=store, now=later, key=key, storage_options=options).sealed
+    assert loganon.scan(store, sealed=True, storage_options=options).collect()["requests"].sum() == 40
+    assert loganon.sealed_through(store, storage_options=options) == frame["date"].max()
 
 
 def test_duckdb(tmp_path: Path, server: Server) -> None:

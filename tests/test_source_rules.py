@@ -46,8 +46,11 @@ def no_logging(tree: ast.Module, text: str) -> Iterator[str]:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         for name in names:
-            if name.split(".")[0] in {"logging", "structlog", "loguru", "warnings", "syslog"}:
+            silences = name == "warnings" and isinstance(node, ast.Import)  # a library's warning, which says no value
+            if name.split(".")[0] in {"logging", "structlog", "loguru", "warnings", "syslog"} and not silences:
                 yield f"{node.lineno}: imports {name}"
+        if isinstance(node, ast.Attribute) and node.attr in {"warn", "warn_explicit"}:
+            yield f"{node.lineno}: {node.attr}"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
             yield f"{node.lineno}: print"
     yield from (f"{at}: exc_info" for at, line in enumerate(text.splitlines(), 1) if re.search(r"\bexc_info\b", line))
@@ -142,6 +145,7 @@ GUARDED = {
     ("addresses", "truncate"): "an address",
     ("addresses", "_ipv6"): "an address",
     ("addresses", "_ipv4"): "numbers within 32 and 128 bits",
+    ("parse", "_controls"): "a count",
     ("parse", "_offset"): "two digits each, as matched",
     ("parse", "read_json_layout"): "a number that the layout's own writer wrote",
     ("render", "_lines"): "a number that the skeleton's own writer wrote",
@@ -275,7 +279,8 @@ def test_tests_and_benchmarks_keep_the_rule(rule: Rule) -> None:
 BAD = [
     (no_logging, "import logging"),
     (no_logging, "from logging import getLogger"),
-    (no_logging, "import warnings"),
+    (no_logging, "import warnings\nwarnings.warn(line)"),
+    (no_logging, "from warnings import warn"),
     (no_logging, "log.error('x', exc_info=True)"),
     (no_logging, "print(line)"),
     (no_traceback_text, "import traceback\ntraceback.print_exc()"),

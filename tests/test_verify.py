@@ -327,6 +327,27 @@ def test_a_deletion_whose_end_was_not_recorded(store: Path) -> None:
     assert "2026-11-09" in notes(found, "deletions")[0]
 
 
+def test_a_held_day_that_was_deleted(tmp_path: Path) -> None:
+    """Under the store's own policy, before the hold's end: it breaks the hold. Under another, or after: it does not."""
+    hold = '[[hold]]\nscope = "2026-11-05"\nbasis = "b"\nowner = "o"\nuntil = 2026-11-21\n[fields]'
+    log = tmp_path / "a.log"
+    log.write_bytes(log_of(range(19, 21), "a"))
+    ingest(tmp_path / "store", [log], policy=parse_policy(PLAIN.replace("[fields]", hold), where="held"))
+    mine = LocalStore.open(tmp_path / "store").policy.sha256
+    entry = {"partition": "2026-11-05", "rows": 1, "bytes": 1, "files": 1, "rule": "r", "state": "done", "version": 1}
+    for time, sha256, breaks in (
+        ("2026-11-20T23:00:00+00:00", mine, True),
+        ("2026-11-21T00:00:00+00:00", mine, False),
+        ("2026-11-20T23:00:00+00:00", "0" * 64, False),
+    ):
+        told = json.dumps(entry | {"time": time, "policy_sha256": sha256}) + "\n"
+        file_in(tmp_path / "store", "_loganon/deletions.jsonl", told.encode())
+        found = verify(tmp_path / "store", now=datetime(2026, 11, 20, 23, 30, tzinfo=UTC))
+        assert broken(found) == ({"deletions"} if breaks else set()), found.errors
+        if breaks:
+            assert 'this breaks hold "2026-11-05".until' in str(found.errors[0])
+
+
 def test_an_unfinished_change_of_policy(store: Path) -> None:
     """While two tables stand nothing is said of either; the way out is named."""
     journal = {"version": 2, "files": [], "directories": [], "table": "0" * 32}

@@ -80,6 +80,15 @@ def test_run(installed: Command, tmp_path: Path) -> None:
     assert frozen["policy"]["name"] == "imos"
 
 
+def test_report(installed: Command, tmp_path: Path) -> None:
+    """A page is made of the templates that come with it."""
+    store, page = tmp_path / "store", tmp_path / "page.html"
+    assert installed("run", LOG, "--store", store, "--policy", "six-weeks", "--now", SAMPLE_NOW, "--quiet").code == 0
+    done = installed("report", "--store", store, "--now", SAMPLE_NOW, "--html", page, "--quiet")
+    assert (done.code, done.err) == (0, "")
+    assert "</html>" in page.read_text("utf-8")
+
+
 def test_version_and_help(installed: Command) -> None:
     """`--version` is the wheel's; `--help` names the commands."""
     assert "0.1.0" in installed("--version").out

@@ -18,7 +18,7 @@ next=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % (sys.version_info[0], sy
 
 install -d -m 0755 "$tree/DEBIAN" "$tree/opt/loganon/lib" "$tree/usr/bin" "$tree/etc/loganon" \
     "$tree/usr/lib/systemd/system" "$tree/usr/share/man/man1" "$tree/usr/share/bash-completion/completions" \
-    "$tree/usr/share/zsh/vendor-completions" "$tree/usr/share/fish/vendor_completions.d" "$tree/usr/share/doc/loganon"
+    "$tree/usr/share/zsh/vendor-completions" "$tree/usr/share/fish/vendor_completions.d" "$tree/usr/share/doc/loganon/examples"
 "$python" -m uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --constraint "$project/requirements.lock" \
     --python-version "$minor" --output-file "$root/locked.txt" "$project/pyproject.toml" >/dev/null
 "$python" -m uv pip install --quiet --python /usr/bin/python3 --target "$tree/opt/loganon/lib" --require-hashes \
@@ -29,6 +29,7 @@ rm -rf "$tree/opt/loganon/lib/bin"
 install -m 0755 "$here/loganon" "$tree/usr/bin/loganon"
 install -m 0640 "$here/loganon.toml" "$tree/etc/loganon/loganon.toml"
 install -m 0644 "$project"/configs/systemd/loganon.* "$tree/usr/lib/systemd/system/"
+install -m 0644 "$project"/configs/logrotate/* "$project/configs/systemd/remove-source.conf" "$tree/usr/share/doc/loganon/examples/"
 install -m 0644 "$project/LICENSE" "$tree/usr/share/doc/loganon/copyright"
 "$python" "$project/packaging/manual.py" "$tree/usr/share/man/man1"
 gzip -9n "$tree"/usr/share/man/man1/*.1

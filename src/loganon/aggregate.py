@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 OTHER = "other"
 _PACKED = 1 << 64
@@ -49,70 +51,93 @@ def merge(tables: Sequence[pa.Table], spec: TableSpec, *, coded: bool = False) -
     each distinct value is looked at once, and the ranks of a row are packed into one 64-bit number where they fit into
     one.
     """
-    rows = [table for table in tables if table.num_rows]
+    rows = [_encoded(table, spec) for table in tables if table.num_rows]
     if not rows:
         empty = spec.schema.empty_table()
         return _encoded(empty, spec, strings=True) if coded else empty
-    whole = pa.concat_tables([_encoded(table, spec) for table in rows]).unify_dictionaries()
-    keys = [_Key.of(whole[name]) for name in spec.keys]
-    measures = pl.DataFrame({name: pl.Series(whole[name]) for name in spec.measures})
-    del whole
-    ranks, sums = _summed(keys, measures)
+    keys = [_Key.of([chunk for table in rows for chunk in table[name].chunks]) for name in spec.keys]
+    measures = [pa.chunked_array([c for table in rows for c in table[name].chunks]) for name in spec.measures]
+    ranks, sums = _summed(keys, [column.combine_chunks() for column in measures])
     types = [spec.schema.field(name).type for name in spec.keys]
     columns = [
-        key.coded(rank, kind) if coded and pa.types.is_string(kind) else key.values.gather(rank).to_arrow()
+        key.coded(rank) if coded and pa.types.is_string(kind) else key.values.take(rank)
         for key, rank, kind in zip(keys, ranks, types, strict=True)
     ]
-    columns += [sums[name].to_arrow() for name in spec.measures]
-    table = pa.table(columns, [*spec.keys, *spec.measures]).select(spec.schema.names)
+    table = pa.table([*columns, *sums], [*spec.keys, *spec.measures]).select(spec.schema.names)
     return table if coded else table.cast(spec.schema)
-
-
-def _summed(keys: Sequence[_Key], measures: pl.DataFrame) -> tuple[list[pl.Series], pl.DataFrame]:
-    """The ranks of the distinct rows in order, key by key, and their sums."""
-    if math.prod(len(key.values) for key in keys) < _PACKED:
-        return _summed_packed(keys, measures)
-    names = [f"key {n}" for n in range(len(keys))]
-    frame = measures.with_columns(*(key.ranks.alias(name) for name, key in zip(names, keys, strict=True)))
-    summed = frame.group_by(names).agg(pl.col(measures.columns).sum()).sort(names)
-    return [summed[name] for name in names], summed.select(measures.columns)
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """One key column: its distinct values in their order, and the rank of each row's value among them."""
+    """One key column: its distinct values in their order, and chunk by chunk the ranks of a chunk's own dictionary
+    among them and the rows' codes into that.
+    """
 
-    values: pl.Series
-    ranks: pl.Series
+    values: pa.Array
+    chunks: Sequence[tuple[pa.Array, pa.Array]]
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray) -> _Key:
-        given = pl.Series(column.chunk(0).dictionary)  # a treatment may give one value for several raw ones
-        values = given.unique().sort()
-        order = pl.DataFrame({"value": values}).with_row_index("rank")
-        ranks = pl.DataFrame({"value": given}).join(order, on="value", how="left", maintain_order="left")["rank"]
-        return cls(
-            values,
-            ranks.cast(pl.UInt32).gather(pl.Series(pa.chunked_array([chunk.indices for chunk in column.chunks]))),
-        )
+    def of(cls, column: Sequence[pa.DictionaryArray]) -> _Key:
+        given = pa.chunked_array([chunk.dictionary for chunk in column])
+        values = pl.Series(given.unique()).sort().to_arrow().cast(given.type)
+        return cls(values, [(pc.index_in(c.dictionary, value_set=values), c.indices) for c in column])
 
-    def coded(self, ranks: pl.Series, kind: pa.DataType) -> pa.DictionaryArray:
-        """The column in which these ranks stand, as a dictionary of values of that type."""
-        return pa.DictionaryArray.from_arrays(ranks.cast(pl.Int32).to_arrow(), self.values.to_arrow().cast(kind))
+    def ranks(self, stride: int = 1) -> list[pa.Array]:
+        """`stride` times the rank of each row's value, by chunk (uint64)."""
+        factor = pa.scalar(stride, pa.uint64())
+        return [pc.multiply(ranks.cast(pa.uint64()), factor).take(codes) for ranks, codes in self.chunks]
+
+    def coded(self, ranks: pa.Array) -> pa.DictionaryArray:
+        """The column in which these ranks stand, as a dictionary."""
+        return pa.DictionaryArray.from_arrays(ranks.cast(pa.int32()), self.values)
 
 
-def _summed_packed(keys: Sequence[_Key], measures: pl.DataFrame) -> tuple[list[pl.Series], pl.DataFrame]:
+def _summed(keys: Sequence[_Key], measures: Sequence[pa.Array]) -> tuple[list[pa.Array], list[pa.Array]]:
     """The ranks of the distinct rows in order, key by key, and their sums."""
-    packed = pl.zeros(measures.height, dtype=pl.UInt64, eager=True)
-    for key in keys:
-        packed = packed * len(key.values) + key.ranks.cast(pl.UInt64)
-    frame = measures.lazy().with_columns(packed.alias("key")).sort("key").with_columns(pl.col("key").set_sorted())
-    summed = frame.group_by("key", maintain_order=True).agg(pl.col(measures.columns).sum()).collect()
-    rest, ranks = summed["key"], []
-    for key in reversed(keys):
-        ranks.append((rest % len(key.values)).cast(pl.UInt32))
-        rest = rest // len(key.values)
-    return ranks[::-1], summed.drop("key")
+    strides = [math.prod(len(key.values) for key in keys[at + 1 :]) for at in range(len(keys))]
+    if strides[0] * len(keys[0].values) >= _PACKED:
+        return _summed_wide(keys, measures)
+    parts = zip(*(key.ranks(stride) for key, stride in zip(keys, strides, strict=True)), strict=True)
+    packed = pl.Series(pa.chunked_array([reduce(pc.add, part) for part in parts])).rechunk()
+    at, ordered = _sorted(packed, strides[0] * len(keys[0].values))
+    runs = pc.run_end_encode(ordered.to_arrow())
+    last = pc.subtract(runs.run_ends, pa.scalar(1, runs.run_ends.type))
+    rest, ranks = pl.Series(runs.values), []
+    for stride in strides:
+        ranks.append((rest // stride).cast(pl.UInt32).to_arrow())
+        rest = rest % stride
+    return ranks, [_sums(column.take(at), last) for column in measures]
+
+
+def _sorted(packed: pl.Series, size: int) -> tuple[pa.Array, pl.Series]:
+    """Where each number stands, in the order of the numbers (all below `size`), and the numbers in that order.
+
+    The place is packed, too, if it fits in: sorting plain numbers takes a quarter of the time.
+    """
+    rows = len(packed)
+    if size * rows >= _PACKED:
+        at = packed.arg_sort()
+        return at.to_arrow(), packed.gather(at)
+    both = (packed * rows + pl.int_range(rows, dtype=pl.UInt64, eager=True)).sort()
+    return (both % rows).cast(pl.UInt32).to_arrow(), both // rows
+
+
+def _sums(values: pa.Array, last: pa.Array) -> pa.Array:
+    """The sum of each run of the values; `last`: where the runs end. A sum over all may overflow, none of a run may."""
+    until = pc.cumulative_sum(values).take(last)
+    return pa.concat_arrays([until[:1], pc.subtract(until[1:], until[:-1])])
+
+
+def _summed_wide(keys: Sequence[_Key], measures: Sequence[pa.Array]) -> tuple[list[pa.Array], list[pa.Array]]:
+    """As `_summed`, of keys that do not fit into one number."""
+    names = [f"key {n}" for n in range(len(keys))]
+    sums = [f"sum {n}" for n in range(len(measures))]
+    frame = pl.DataFrame(
+        {name: pl.Series(pa.chunked_array(key.ranks())) for name, key in zip(names, keys, strict=True)}
+        | {name: pl.Series(column) for name, column in zip(sums, measures, strict=True)}
+    )
+    summed = frame.group_by(names).agg(pl.col(sums).sum()).sort(names)
+    return [summed[name].to_arrow() for name in names], [summed[name].to_arrow() for name in sums]
 
 
 def _encoded(table: pa.Table, spec: TableSpec, *, strings: bool = False) -> pa.Table:

@@ -17,6 +17,9 @@ from loganon.sources.files import Log
 _SMALL_BYTES = 1 << 20
 """A plain log up to this size is one chunk: a thread would have nothing to run ahead of."""
 
+_WAITING = 3
+"""Parsed chunks that wait, about 7 MB each: so parsing goes on while a batch is committed."""
+
 Parse = Callable[[Chunk, ParseState], Parsed]
 
 
@@ -31,7 +34,7 @@ class Piece:
 
 
 class Ahead:
-    """The pieces of `source` from where it stands, in order; at most one waits and one is in the making.
+    """The pieces of `source` from where it stands, in order; at most three wait and one is in the making.
 
     Within `with`: at its end nothing reads the source any more, however early that is.
     """
@@ -41,7 +44,7 @@ class Ahead:
         self._parse = parse
         self._state = state
         self._final = final
-        self._waiting: Queue[Piece | BaseException | None] = Queue(1)
+        self._waiting: Queue[Piece | BaseException | None] = Queue(_WAITING)
         self._reading = Lock()
         self._left = False
         self._thread: Thread | None = None

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pwd
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
-from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import pyarrow as pa
 
 from loganon import job
-from loganon.chunks import Chunk, Window
-from loganon.errors import ConfigurationError, UnreadableDataError
+from loganon.chunks import Window
+from loganon.errors import ConfigurationError
 from loganon.exclude import parse_rules
+from loganon.feeds import BATCH_BYTES, Feed, Given, feeds_of
 from loganon.fields import REQUESTS
-from loganon.formats import Format, load_formats
+from loganon.forking import require_threads
 from loganon.formats.given import resolve
-from loganon.keys import make_key
+from loganon.keys import Key, make_key
 from loganon.lookups import open_lookups
-from loganon.parse import ParseState, whole_lines
-from loganon.parse.detect import detect, sample_lines
-from loganon.pipeline import REASONS, build
+from loganon.pipeline import REASONS
 from loganon.policy import DEFAULT, Policy, load_policy, named_policy
 from loganon.reading import Input, Reading
+from loganon.rowlevel import RowLevel
 from loganon.sources.objects import expand_objects
+from loganon.status.facts import sealed_until
 from loganon.store import DamagedCellError, open_standing, parse_place
 from loganon.summary import Summary
-
-_CHUNK = 8 << 20
-Lines: TypeAlias = bytes | Iterable[str | bytes] | pa.Table | pa.RecordBatch | pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +75,25 @@ def run(
     before the AWS variables; `accept_versioned`: also a bucket that keeps what is deleted. Raises ConfigurationError
     and BusyError; errors of single logs are in `summary.errors`.
     """
+    require_threads()
     reading = Reading(
         lookups=open_lookups(provider_db, trusted_proxies),
         format=resolve(format),
-        timezone=_named(timezone),
+        timezone=named_zone(timezone),
         stream=stream,
         exclude=parse_rules(exclude, where="exclude"),
     )
     return job.run(
         [Input(each, reading) for log in logs for each in expand_objects(str(log))],
         policy=policy if isinstance(policy, Policy) else named_policy(policy),
-        store=parse_place(store, options=_options(storage_options), accept_versioned=accept_versioned),
-        key=make_key(key) if isinstance(key, bytes) else Path(key) if key else _default_key(),
-        clock=job.Clock(_utc(now) if now else datetime.now(UTC)),
+        store=parse_place(store, options=client_options(storage_options), accept_versioned=accept_versioned),
+        key=key_of(key),
+        clock=job.Clock(utc(now) if now else datetime.now(UTC)),
     )
 
 
 def anonymize(
-    lines: Lines,
+    lines: Given,
     *,
     policy: Policy | str | Path = DEFAULT,
     format: str = "auto",  # noqa: A002 - the option's name everywhere
@@ -104,37 +101,95 @@ def anonymize(
     timezone: tzinfo | None = None,
     trusted_proxies: Sequence[str] = (),
     exclude: Sequence[Mapping[str, str]] = (),
+    fields: Sequence[str] = (),
     now: datetime | None = None,
 ) -> Result:
     """The permitted rows of log lines: parsed, treated and gated; no minimum, no retention, nothing written.
 
-    `lines`: bytes with LF, an iterable of lines, or a table with a column `line` (or just one column). With `now`,
-    lines are `expired` or `future` as in `run`; without, no line is. `exclude` as in `run`. Raises ConfigurationError,
-    and UnreadableDataError where no format fits any line.
+    `lines`: bytes with LF; an iterable of lines; a `Path` or an open binary file, also compressed; a pyarrow table or
+    record batch, a polars frame, or another table that speaks Arrow (pandas, DuckDB), with a column `line` or of one
+    column; or already parsed columns: such a table, or a mapping of columns, with `time` and any of `client`, `path` or
+    `request`, `agent`, `status`, `bytes`, `method`, `protocol`, `referrer`, `host`, `cookie`, `dnt`, `gpc`,
+    `duration_s`, `_ms`, `_us`, `_ns` (docs/library.md has their types); other columns are dropped unread.
+
+    With `now`, lines are `expired` or `future` as in `run`; without, no line is. `exclude` as in `run`; `fields`: the
+    columns of a W3C log without a header. Raises ConfigurationError, UnreadableDataError where no format fits any line,
+    MissingInputError where there is no such file.
     """
-    policy = load_policy(policy) if isinstance(policy, str | Path) else policy
-    chunks = _chunks(lines)
-    first = next(chunks, None)
-    fmt = resolve(format) or _detected(first)
-    rejected: Counter[str] = Counter()
-    redacted, tables = 0, []
-    if first is not None and fmt is not None:
-        rules = parse_rules(exclude, where="exclude")
-        lookups = open_lookups(provider_db, trusted_proxies)
-        pipeline = build(policy, fmt, lookups, coded=False, rules=rules, timezone=timezone)
-        window = Window(None, None)
-        if now is not None:
-            window = Window(policy.keep_for.cutoff(_utc(now).date()), _utc(now) + job.AHEAD)
-        state: ParseState = ()
-        for chunk in (first, *chunks):
-            result = pipeline(chunk, window, state)
-            state = result.state
-            rejected.update(result.rejected)
-            redacted += result.redacted
-            tables.append(result.table)
-    schema = policy.spec.schema
-    table = pa.concat_tables(tables) if tables else schema.empty_table()
-    return Result(table.drop_columns([REQUESTS]), {reason: rejected[reason] for reason in REASONS}, redacted)
+    results = list(
+        batches(
+            lines,
+            policy=policy,
+            format=format,
+            provider_db=provider_db,
+            timezone=timezone,
+            trusted_proxies=trusted_proxies,
+            exclude=exclude,
+            fields=fields,
+            now=now,
+        )
+    )
+    rejected = sum((Counter(result.rejected) for result in results), Counter())
+    if not results:
+        policy = load_policy(policy) if not isinstance(policy, Policy) else policy
+        return _result(policy.spec.schema.empty_table(), rejected, 0)
+    return Result(
+        pa.concat_tables([result.table for result in results]),
+        {reason: rejected[reason] for reason in REASONS},
+        sum(result.redacted for result in results),
+    )
+
+
+def batches(
+    lines: Given,
+    *,
+    policy: Policy | str | Path = DEFAULT,
+    format: str = "auto",  # noqa: A002 - the option's name everywhere
+    provider_db: Sequence[str | Path] = (),
+    timezone: tzinfo | None = None,
+    trusted_proxies: Sequence[str] = (),
+    exclude: Sequence[Mapping[str, str]] = (),
+    fields: Sequence[str] = (),
+    now: datetime | None = None,
+    blocks: bool = False,
+    batch_bytes: int = BATCH_BYTES,
+) -> Iterator[Result]:
+    """The Results of log lines one after another, each of about `batch_bytes` of lines, as they are asked for.
+
+    Together they are what `anonymize` gives, whose arguments are the same; memory is that of a few batches, however
+    many lines there are. `lines` may also be an iterable of paths or open files, each a log with a format and a header
+    of its own, a `pyarrow.RecordBatchReader`, or an iterable of tables alike. A W3C header holds for the batches after
+    it. With `blocks` the elements of an iterable are pieces of one stream of bytes, cut anywhere. What is wrong with
+    the arguments is raised by the call, what is wrong with the lines when their batch is asked for.
+    """
+    require_threads()
+    if batch_bytes < 1:
+        raise ConfigurationError("a batch of no bytes", where="batch_bytes", fix="Give a number of bytes")
+    policy = load_policy(policy) if not isinstance(policy, Policy) else policy
+    treat = RowLevel(
+        policy=policy,
+        lookups=open_lookups(provider_db, trusted_proxies),
+        window=window_of(policy, now),
+        format=resolve(format),
+        rules=parse_rules(exclude, where="exclude"),
+        timezone=timezone,
+        fields=tuple(fields),
+    )
+    return _results(treat, feeds_of(lines, blocks=blocks, batch_bytes=batch_bytes))
+
+
+def _results(treat: RowLevel, feeds: Iterator[Feed]) -> Iterator[Result]:
+    results = treat(feeds)
+    while True:
+        require_threads()  # a generator, too, may have been made before a fork
+        found = next(results, None)
+        if found is None:
+            return
+        yield _result(found.table, found.rejected, found.redacted)
+
+
+def _result(table: pa.Table, rejected: Mapping[str, int], redacted: int) -> Result:
+    return Result(table.drop_columns([REQUESTS]), {reason: rejected.get(reason, 0) for reason in REASONS}, redacted)
 
 
 def scan(store: str | Path, *, sealed: bool = False, storage_options: Mapping[str, str] | None = None) -> pl.LazyFrame:
@@ -143,7 +198,8 @@ def scan(store: str | Path, *, sealed: bool = False, storage_options: Mapping[st
     `sealed`: only days whose rare values are folded. `storage_options`: as of `run`. Raises
     ConfigurationError where there is no store, DamagedCellError where a cell of it cannot be read.
     """
-    standing = open_standing(parse_place(store, options=_options(storage_options)))
+    require_threads()
+    standing = open_standing(parse_place(store, options=client_options(storage_options)))
     schema = job.frozen_policy(standing).spec.schema
     empty = pl.from_arrow(schema.empty_table())
     assert isinstance(empty, pl.DataFrame)  # noqa: S101 - from_arrow's type is wider than a table's answer
@@ -163,48 +219,24 @@ def scan(store: str | Path, *, sealed: bool = False, storage_options: Mapping[st
     return frame.select(list(columns))
 
 
-def _chunks(lines: Lines) -> Iterator[Chunk]:
-    """The lines as chunks of about 8 MiB."""
-    buffer, start = bytearray(), 0
-    for line in _each(lines):
-        buffer += line
-        if not line.endswith(b"\n"):
-            buffer += b"\n"
-        if len(buffer) >= _CHUNK and (ready := whole_lines(bytes(buffer))):
-            yield Chunk(bytes(buffer[:ready]), start, start + ready)
-            start += ready
-            del buffer[:ready]
-    if buffer:
-        yield Chunk(bytes(buffer), start, start + len(buffer))
+def sealed_through(store: str | Path, *, storage_options: Mapping[str, str] | None = None) -> date | None:
+    """The day up to which all days that stand are sealed; None where none is. Later lines of such days may still add
+    to their counts, never a new value.
+
+    `storage_options` and errors as of `scan`.
+    """
+    require_threads()
+    return sealed_until(open_standing(parse_place(store, options=client_options(storage_options))).partitions())
 
 
-def _each(lines: Lines) -> Iterator[bytes]:
-    if isinstance(lines, bytes):
-        yield from io.BytesIO(lines)  # lines end at LF only
-        return
-    if isinstance(lines, pl.DataFrame):
-        lines = lines.to_arrow()
-    if isinstance(lines, pa.Table | pa.RecordBatch):
-        column = lines["line"] if "line" in lines.schema.names else lines[0]
-        yield from (
-            value if isinstance(value, bytes) else value.encode() for value in column.to_pylist() if value is not None
-        )
-        return
-    for line in lines:
-        yield line if isinstance(line, bytes) else line.encode(errors="surrogatepass")
+def window_of(policy: Policy, now: datetime | None) -> Window:
+    """The times that a row may have: those that `run` would store at `now`; any without it."""
+    if now is None:
+        return Window(None, None)
+    return Window(policy.keep_for.cutoff(utc(now).date()), utc(now) + job.AHEAD)
 
 
-def _detected(first: Chunk | None) -> Format | None:
-    """The format of the first lines; None where there are none."""
-    if first is None:
-        return None
-    found = detect(sample_lines(first.data, complete=True), load_formats().values())
-    if found.format is None:
-        raise UnreadableDataError("no known format fits any line", fix="Name one with format=")
-    return found.format
-
-
-def _named(zone: tzinfo | None) -> tzinfo | None:
+def named_zone(zone: tzinfo | None) -> tzinfo | None:
     """The zone, which a source's record must be able to name."""
     if zone is None or zone is UTC or isinstance(zone, ZoneInfo):
         return zone
@@ -212,11 +244,13 @@ def _named(zone: tzinfo | None) -> tzinfo | None:
     raise ConfigurationError("the zone has no name", where="timezone", fix=fix)
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
+    """The moment in UTC, which it is in if it has no offset."""
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _options(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+def client_options(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """The settings of the S3 client, as stores take them."""
     return tuple((given or {}).items())
 
 
@@ -226,6 +260,11 @@ def _of_polars(given: Mapping[str, str] | None) -> dict[str, str] | None:
         return None
     plain = any(value.startswith("http://") for name, value in given.items() if "endpoint" in name)
     return {**given, **({"aws_allow_http": "true"} if plain else {})}
+
+
+def key_of(given: bytes | str | Path | None) -> Key | Path:
+    """The key of these bytes, or where it lies: at the path, or the user's own."""
+    return make_key(given) if isinstance(given, bytes) else Path(given) if given else _default_key()
 
 
 def _default_key() -> Path:

@@ -35,10 +35,10 @@ def account(logs: Sequence[OpenLog], rows: pa.Table, done: Committed, summary: S
     summary.cells_written += done.cells_written
     summary.capped += done.capped
     if _DOMAIN in rows.schema.names:
-        summary.domains.update(_coverage(rows))
+        summary.domains.update(coverage(rows))
 
 
-def _coverage(rows: pa.Table) -> dict[str, int]:
+def coverage(rows: pa.Table) -> dict[str, int]:
     """Requests by what their provider is: a "domain", a public "suffix", "unknown" or "other"."""
     sums = rows.group_by(_DOMAIN).aggregate([("requests", "sum")])
     found = dict.fromkeys(("domain", "suffix", "unknown", "other"), 0)

@@ -43,8 +43,9 @@ class DatedFile:
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """A path that could not be judged, and why; `missing`: there is no such directory."""
+    """A path of an `entry` of the policy that could not be judged, and why; `missing`: there is no such directory."""
 
+    entry: str
     path: str
     reason: str
     missing: bool = False
@@ -63,16 +64,23 @@ class Dated:
         return tuple(file for file in self.files if file.held is None)
 
 
-def load_dated(policy: Policy, *, today: date, store: Path | None = None) -> Dated:
-    """The files that the policy's `[[also_expire]]` lets stand no longer on `today`; `store` is no place for them."""
+def load_dated(policy: Policy, *, today: date, due: date | None = None, store: Path | None = None) -> Dated:
+    """The files that the policy's `[[also_expire]]` lets stand no longer on `today`; `store` is no place for them.
+
+    `due`: those, too, whose age comes until that day; a hold keeps what it keeps on `today` all the same.
+    """
     files: list[DatedFile] = []
     blind: list[Blind] = []
     for entry in policy.also_expire:
         try:
             with _folder(entry, store) as folder:
-                files += _past(policy, entry, folder, today, blind)
+                files += _past(policy, entry, folder, (today, due or today), blind)
         except OSError as error:
-            blind.append(Blind(entry.folder, error.strerror or "cannot be read", isinstance(error, FileNotFoundError)))
+            blind.append(
+                Blind(
+                    entry.name, entry.folder, error.strerror or "cannot be read", isinstance(error, FileNotFoundError)
+                )
+            )
     return Dated(tuple(files), tuple(blind))
 
 
@@ -89,7 +97,7 @@ def apply_dated(policy: Policy, found: Dated, *, store: Path | None = None) -> t
                 gone += [file.path for file in due if _delete(folder, file, left)]
                 os.fsync(folder)
         except OSError as error:
-            left.append(Blind(entry.folder, error.strerror or "failed"))
+            left.append(Blind(entry.name, entry.folder, error.strerror or "failed"))
     return gone, left
 
 
@@ -116,8 +124,10 @@ def _folder(entry: AlsoExpire, store: Path | None) -> Iterator[int]:
         os.close(at)
 
 
-def _past(policy: Policy, entry: AlsoExpire, folder: int, today: date, blind: list[Blind]) -> Iterator[DatedFile]:
-    device = os.fstat(folder).st_dev
+def _past(
+    policy: Policy, entry: AlsoExpire, folder: int, days: tuple[date, date], blind: list[Blind]
+) -> Iterator[DatedFile]:
+    (today, last), device = days, os.fstat(folder).st_dev
     ends = [hold.until for hold in policy.hold if hold.scope == entry.name and hold.stands(today)]
     for name in sorted(filter(entry.matches, os.listdir(folder))):
         path = printable(f"{entry.folder}/{name}")
@@ -126,14 +136,14 @@ def _past(policy: Policy, entry: AlsoExpire, folder: int, today: date, blind: li
         except FileNotFoundError:  # gone since the directory was read
             continue
         if not stat.S_ISREG(found.st_mode) or found.st_dev != device:
-            blind.append(Blind(path, "is no regular file of its directory's device"))
+            blind.append(Blind(entry.name, path, "is no regular file of its directory's device"))
             continue
         start = _start(entry, name, found)
         if start is None:
-            blind.append(Blind(path, "has no date in its name, or several"))
+            blind.append(Blind(entry.name, path, "has no date in its name, or several"))
             continue
         due = entry.age.after(start)
-        if due <= today:
+        if due <= last:
             delete = entry.action == "delete"
             yield DatedFile(entry.name, name, path, due, delete, max(ends, default=None), _stamp(found))
 
@@ -154,13 +164,13 @@ def _delete(folder: int, file: DatedFile, left: list[Blind]) -> bool:
     """True if the file that was found is gone."""
     try:
         if _stamp(os.stat(file.name, dir_fd=folder, follow_symlinks=False)) != file.stamp:
-            left.append(Blind(file.path, "has changed since it was looked at"))
+            left.append(Blind(file.entry, file.path, "has changed since it was looked at"))
             return False
         os.unlink(file.name, dir_fd=folder)
     except FileNotFoundError:
         return True
     except OSError as error:
-        left.append(Blind(file.path, error.strerror or "failed"))
+        left.append(Blind(file.entry, file.path, error.strerror or "failed"))
         return False
     return True
 

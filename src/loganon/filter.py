@@ -1,19 +1,26 @@
-"""Log lines in, anonymised lines out, in the same format: the loop over one log, which keeps nothing."""
+"""Log lines in, anonymised lines out, in the same format: the loop over one log, which keeps nothing.
+
+A thread reads and parses the next chunk while the one before is treated and written; chunks stay in their order.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Any, TypeAlias
+from itertools import chain
+from queue import SimpleQueue
+from threading import Semaphore, Thread
+from typing import Any, Protocol
 
 from loganon.chunks import Chunk, Window
 from loganon.errorlog import ErrorLog
 from loganon.errors import LoganonError, UnreadableDataError
 from loganon.formats import Format, load_formats, with_fields
 from loganon.lookups import Lookups
-from loganon.parse import ParseState, whole_lines
+from loganon.parse import Parsed, ParseState, whole_lines
 from loganon.parse.detect import SAMPLE_LINES, detect, sample_lines
 from loganon.pipeline import REASONS, UNREAD, build
 from loganon.policy import Policy
@@ -24,7 +31,19 @@ from loganon.sources import Source
 _CHUNK_BYTES = 16 << 20  # the larger, the fewer values are treated twice
 _HELD_BYTES = 4 << 20  # of a beginning that no format fits yet
 
-Step: TypeAlias = Callable[[Chunk], Written]
+_AHEAD = 2  # chunks that are prepared, or being prepared, besides the one that is written
+
+
+class Step(Protocol):
+    """What is done with each chunk of a log, in two halves, of which the first touches nothing that the second does."""
+
+    def prepare(self, chunk: Chunk) -> Any:
+        """What `write` is given of a chunk; called for one after the other, in their order."""
+        ...
+
+    def write(self, prepared: Any) -> Written:
+        """The chunk's lines."""
+        ...
 
 
 @dataclass(slots=True)
@@ -75,12 +94,32 @@ class Access:
         self._write = make_writer(fmt, self._pipeline.kept)
         self._state: ParseState = ()
 
-    def __call__(self, chunk: Chunk) -> Written:
-        """The chunk's lines."""
-        result = self._pipeline(chunk, Window(None, None), self._state)
-        self._state = result.state
+    def prepare(self, chunk: Chunk) -> Parsed:
+        """The chunk's lines as columns."""
+        parsed = self._pipeline.parse(chunk, self._state)
+        self._state = parsed.state
+        return parsed
+
+    def write(self, prepared: Parsed) -> Written:
+        """The chunk's lines with their permitted values."""
+        result = self._pipeline.treat(prepared, Window(None, None))
         text = self._write(result.table, result.layouts)
         return Written(text, result.lines, result.counted, result.rejected, result.redacted)
+
+
+class Errors:
+    """The step of an error log."""
+
+    def __init__(self, server: str) -> None:
+        self._masked = ErrorLog(server)
+
+    def prepare(self, chunk: Chunk) -> Chunk:
+        """The chunk."""
+        return chunk
+
+    def write(self, prepared: Chunk) -> Written:
+        """The chunk's lines, masked."""
+        return self._masked(prepared)
 
 
 def filter_access(
@@ -115,7 +154,7 @@ def filter_access(
 def filter_errors(log: str, source: Source, write: Callable[[bytes], None], *, server: str) -> FilterSummary:
     """Write the lines of an error log of `server` ("apache", "nginx") again, with what tells of a person masked."""
     summary = FilterSummary(log, None, f"{server} error log")
-    return _filtered(source, write, lambda _: ErrorLog(server), summary, given=True)
+    return _filtered(source, write, lambda _: Errors(server), summary, given=True)
 
 
 def _filtered(
@@ -130,19 +169,14 @@ def _filtered(
     step: Step | None = None
     held: Chunk | None = None
     try:
-        for chunk in source.chunks(final=True, chunk_bytes=_CHUNK_BYTES, whole=whole_lines):
-            whole = _joined(held, chunk)
-            held = None
-            step = step or begin(whole)
-            if step is None:
-                held = whole
-                continue
-            part = step(whole)
-            summary.add(part)
-            if part.text:
-                write(part.text)
-        if held is not None:
+        chunks = source.chunks(final=True, chunk_bytes=_CHUNK_BYTES, whole=whole_lines)
+        while step is None and (chunk := next(chunks, None)) is not None:
+            held = _joined(held, chunk)
+            step = begin(held)
+        if held is not None and step is None:
             raise _unknown(summary.log, held)
+        if held is not None and step is not None:
+            _written(chain([held], chunks), step, write, summary)
         if source.damaged is not None:
             what = f"damaged from offset {source.damaged} on"
             raise UnreadableDataError(what, where=summary.log, fix="The lines before that were written")
@@ -152,6 +186,44 @@ def _filtered(
     except LoganonError as error:
         summary.errors.append(error)
     return summary
+
+
+def _written(chunks: Iterator[Chunk], step: Step, write: Callable[[bytes], None], summary: FilterSummary) -> None:
+    with closing(_prepared(chunks, step)) as each:
+        for prepared in each:
+            part = step.write(prepared)
+            summary.add(part)
+            if part.text:
+                write(part.text)
+
+
+def _prepared(chunks: Iterator[Chunk], step: Step) -> Generator[Any, None, None]:
+    """The chunks, each prepared. Once it is closed, nothing more is prepared; a reader that waits is not waited for."""
+    ready: SimpleQueue[Any] = SimpleQueue()
+    room = Semaphore(_AHEAD)
+    left = False
+
+    def run() -> None:
+        try:
+            for chunk in chunks:
+                room.acquire()
+                if left:
+                    return
+                ready.put(step.prepare(chunk))
+            ready.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the chunks are taken
+            ready.put(error)
+
+    Thread(target=run, name="parser", daemon=True).start()
+    try:
+        while (prepared := ready.get()) is not None:
+            if isinstance(prepared, BaseException):
+                raise prepared
+            yield prepared
+            room.release()
+    finally:
+        left = True
+        room.release()
 
 
 def _found(log: str, held: Chunk, formats: Sequence[Format]) -> Format | None:

@@ -35,8 +35,8 @@ def check(
 
     A column is of its schema's type, or a dictionary of it, and stays as it is encoded. `networks`: columns in which a
     network of exactly the given lengths of prefix (IPv4, IPv6), with no bit set behind it, may stand. `clean`: values
-    in which nothing was found before, by column; those of the table are added. Raises GateError, without any value,
-    where the table is not of the schema.
+    in which nothing was found before, by column with networks; those of the table are added. Raises GateError, without
+    any value, where the table is not of the schema.
     """
     _require(table, schema)
     hit = None
@@ -51,10 +51,10 @@ def check(
 
 
 class Gate:
-    """`gate(table)` -> what `check` gives; of each column it remembers values in which nothing was found.
+    """`gate(table)` -> what `check` gives; it remembers networks in which nothing else was found.
 
-    What `check` says of a value depends on nothing but that value, the column's type and `networks`. At most 4 MiB of
-    values are remembered of a column.
+    What `check` says of a value depends on nothing but that value, the column's type and `networks`. Only what may be a
+    network is looked at one by one, so that remembering is worth it: at most 4 MiB of values of a column.
     """
 
     def __init__(self, schema: pa.Schema, *, networks: Mapping[str, tuple[int, int]] | None = None) -> None:
@@ -93,7 +93,7 @@ class _Question:
         self._clean = clean
 
     def __call__(self, values: pa.Array) -> pa.Array:
-        if self._clean is None:
+        if self._clean is None or self._allowed is None:
             return _bad(pl.Series(values).cast(pl.String), self._allowed).to_arrow()
         known = self._clean.get(self._name, pa.array([], values.type))
         new = pc.invert(pc.is_in(values, value_set=known))

@@ -11,13 +11,15 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from loganon.ahead import Ahead
 from loganon.batching import account, gather, versions
-from loganon.chunks import Window
+from loganon.chunks import Chunk, Window
 from loganon.errors import BusyError, MissingInputError, UnreadableDataError, UnreadableInputError, printable
 from loganon.keys import Key
 from loganon.openlog import OpenLog
+from loganon.parse import Parsed, ParseState
 from loganon.pipeline import Pipeline, build
 from loganon.policy import Policy
 from loganon.reading import Input, Reading
@@ -50,6 +52,24 @@ FLUSH_ROWS = 500_000
 
 _LEAST = 4096
 _ATTEMPTS = 20
+
+
+class Rest(Protocol):
+    """What is known of a log where its reading ended: bytes after its last whole line, how it is compressed, how far it
+    was read itself, where it is damaged.
+    """
+
+    @property
+    def pending(self) -> int: ...  # noqa: D102 - as above
+
+    @property
+    def compression(self) -> str | None: ...  # noqa: D102 - as above
+
+    @property
+    def position(self) -> int: ...  # noqa: D102 - as above
+
+    @property
+    def damaged(self) -> int | None: ...  # noqa: D102 - as above
 
 
 class Ingest:
@@ -240,21 +260,14 @@ class Ingest:
 
     def _read(self, log: OpenLog, source: Source) -> None:
         """All new lines of one log into the batch; commits where the batch is full."""
-        name = (log.format.name, str(log.timezone), log.reading)
-        if name not in self._pipelines:
-            self._pipelines[name] = build(
-                self._policy,
-                log.format,
-                log.reading.lookups,
-                coded=True,
-                rules=log.reading.exclude,
-                timezone=log.timezone,
-            )
-        pipeline = self._pipelines[name]
+
+        def parse(chunk: Chunk, state: ParseState) -> Parsed:
+            return self._pipeline(log).parse(chunk, state)
+
         self._batch.append(log)
-        with Ahead(source, pipeline.parse, log.state, final=log.reading.final) as ahead:
+        with Ahead(source, parse, log.state, final=log.reading.final) as ahead:
             for piece in ahead:
-                log.add(pipeline.treat(piece.parsed, self._window), end=piece.end, tail=piece.tail)
+                log.add(self._pipeline(log).treat(piece.parsed, self._window), end=piece.end, tail=piece.tail)
                 self._progress(log.summary.log, piece.position)
                 if self._ended():
                     break
@@ -265,6 +278,20 @@ class Ingest:
                         self._flush(keep=log)
         self._judge(log, same=source.retest())
         self._note_rest(log, source)
+
+    def _pipeline(self, log: OpenLog) -> Pipeline:
+        """The log's steps, made when its first line comes: a run with nothing to do loads no lists."""
+        name = (log.format.name, str(log.timezone), log.reading)
+        if name not in self._pipelines:
+            self._pipelines[name] = build(
+                self._policy,
+                log.format,
+                log.reading.lookups,
+                coded=True,
+                rules=log.reading.exclude,
+                timezone=log.timezone,
+            )
+        return self._pipelines[name]
 
     def _rows(self) -> int:
         return sum(log.rows for log in self._batch)
@@ -286,7 +313,7 @@ class Ingest:
             self._batch.remove(log)
             raise error
 
-    def _note_rest(self, log: OpenLog, source: Source) -> None:
+    def _note_rest(self, log: OpenLog, source: Rest) -> None:
         """What of a log was not read: its unfinished line, what is damaged."""
         log.summary.pending_bytes = source.pending
         log.summary.position = source.position if source.compression else log.done

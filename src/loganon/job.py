@@ -16,7 +16,7 @@ from loganon.errors import BusyError, CannotWriteError, CheckError, Configuratio
 from loganon.ingest import Ingest
 from loganon.keys import Key, create_key, load_key
 from loganon.policy import DEFAULT, Policy, from_canonical, load_policy
-from loganon.reading import Input
+from loganon.reading import Input, Reading
 from loganon.store import (
     WAIT,
     HeldStore,
@@ -57,6 +57,19 @@ class Clock:
     accept_clock: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A store that is open to be counted into."""
+
+    store: Store
+    policy: Policy
+    key: Key
+
+
+Work = Callable[[Opened, Window, Summary], None]
+"""Counts lines of the times in the window into the store, and notes in the summary what it did."""
+
+
 def run(
     inputs: Sequence[Input],
     *,
@@ -73,12 +86,47 @@ def run(
 ) -> Summary:
     """Ingest `inputs` into the store, seal, apply retention; the summary says what was done and what failed.
 
-    `policy`: a policy or a bundled one's name; None: the store's own, or `imos` for a new store. `writer`: the name of
-    this writer's cells; `wait`: how long to wait for another process. Raises ConfigurationError (78) and BusyError
-    (75); every other LoganonError is in the summary's `errors`. Without `raising` those two are so, too, once the store
-    is open.
+    `writer`: the name of this writer's cells. The rest as in `carry_out`.
     """
+
+    def read(opened: Opened, window: Window, summary: Summary) -> None:
+        ingest = Ingest(opened.store, opened.policy, opened.key, writer=writer, progress=progress)
+        ingest(inputs, window=window, now=clock.now, wait=wait, summary=summary)
+
     check_writer(writer)
+    summary = carry_out(
+        read,
+        policy=policy,
+        store=store,
+        key=key,
+        clock=clock,
+        wait=wait,
+        strict=strict,
+        group=group,
+        raising=raising,
+    )
+    advise(summary, [each.reading for each in inputs])
+    return summary
+
+
+def carry_out(
+    work: Work,
+    *,
+    policy: Policy | str | None,
+    store: Place,
+    key: Key | Path,
+    clock: Clock,
+    wait: timedelta = WAIT,
+    strict: bool = False,
+    group: str | None = None,
+    raising: bool = True,
+) -> Summary:
+    """Retention, `work`, seal, retention; the summary says what was done and what failed.
+
+    `policy`: a policy or a bundled one's name; None: the store's own, or `imos` for a new store. `wait`: how long to
+    wait for another process. Raises ConfigurationError (78) and BusyError (75); every other LoganonError is in the
+    summary's `errors`. Without `raising` those two are so, too, once the store is open.
+    """
     try:
         standing, policy, secret = open_store(store, policy, key, clock.now, group)
     except _REPORTED as error:
@@ -92,19 +140,13 @@ def run(
         return summary
     try:
         standing.check_records()
-        ingest = Ingest(
-            standing,
-            policy,
-            secret,
-            writer=writer,
-            progress=progress,
-        )
-        ingest(inputs, window=window, now=clock.now, wait=wait, summary=summary)
+        work(Opened(standing, policy, secret), window, summary)
     except LoganonError as error:
         summary.errors.append(error)
     finally:  # what is due goes, whatever became of the logs
         finish(standing, policy, clock, wait, summary)
-    _advise(summary, inputs)
+    if summary.capped:
+        summary.warnings.append(f"{summary.capped:,} rows went into `other`: a cell held more than it may.")
     if raising:
         _raise_fatal(summary)
     return summary
@@ -177,6 +219,7 @@ def next_cutoff(cutoff: date | None, last_commit: datetime | None, policy: Polic
             where=f"clock {clock.now:%Y-%m-%dT%H:%MZ}, last commit {last_commit:%Y-%m-%dT%H:%MZ}",
             fix="Set the clock right, or let `loganon run --accept-clock` go by it",
         )
+    _check_step(last_commit, policy, clock)
     due = policy.keep_for.cutoff((clock.now + clock.lead).astimezone(UTC).date())
     if cutoff is None or due <= cutoff:
         return due if cutoff is None else cutoff
@@ -187,6 +230,21 @@ def next_cutoff(cutoff: date | None, last_commit: datetime | None, policy: Polic
             fix=f"Check the clock; if it is right, say --accept-cutoff {due}",
         )
     return due
+
+
+def _check_step(last_commit: datetime | None, policy: Policy, clock: Clock) -> None:
+    """CheckError where dated files would go by a clock that has made a long step, and no cutoff's step shows it."""
+    goes = policy.keep_for.unlimited and any(entry.action == "delete" for entry in policy.also_expire)
+    if not goes or last_commit is None or clock.now - last_commit <= LONGEST_STEP:
+        return
+    today = clock.now.astimezone(UTC).date()
+    if clock.accept_cutoff is None or clock.accept_cutoff < today:
+        raise CheckError(
+            f"the clock is {(clock.now - last_commit).days} days past the last commit, and files of also_expire would "
+            "go by it; nothing was deleted",
+            where=f"clock {clock.now:%Y-%m-%dT%H:%MZ}",
+            fix=f"Check the clock; if it is right, say --accept-cutoff {today}",
+        )
 
 
 def prune(store: Store, policy: Policy, clock: Clock, wait: timedelta, summary: Summary) -> date:
@@ -201,9 +259,14 @@ def prune(store: Store, policy: Policy, clock: Clock, wait: timedelta, summary: 
 
 
 def finish(store: Store, policy: Policy, clock: Clock, wait: timedelta, summary: Summary) -> None:
-    """Seal the days that are due and delete what is before the cutoff; failures go into the summary."""
+    """Seal the days that are due and delete what is before the cutoff; failures go into the summary.
+
+    Dated files elsewhere go, too, unless the clock is not believed.
+    """
+    believed = False
     try:
         cutoff = prune(store, policy, clock, wait, summary)
+        believed = True
         with store.locked(wait) as held:
             summary.sealed += held.seal(policy.spec, now=clock.now, held=policy.held(clock.now.astimezone(UTC).date()))
             _delete(held, cutoff, policy, clock.now, summary)
@@ -213,13 +276,14 @@ def finish(store: Store, policy: Policy, clock: Clock, wait: timedelta, summary:
             summary.sealed += error.sealed
         summary.report(error)
     _collect(store, summary)
-    _expire_elsewhere(store, policy, clock, summary)
+    if believed:
+        _expire_elsewhere(store, policy, clock, summary)
 
 
 def _look_elsewhere(store: Store, policy: Policy, clock: Clock, summary: Summary) -> Dated:
     """The files outside the store that are past their age, as the summary now has them."""
-    today = (clock.now + clock.lead).astimezone(UTC).date()
-    found = load_dated(policy, today=today, store=store.path if isinstance(store.path, Path) else None)
+    today, due = (moment.astimezone(UTC).date() for moment in (clock.now, clock.now + clock.lead))
+    found = load_dated(policy, today=today, due=due, store=store.path if isinstance(store.path, Path) else None)
     summary.elsewhere = list(found.files)
     for blind in found.blind:
         summary.warnings.append(f"{blind.path}: not judged by also_expire: {blind.reason}.")
@@ -254,15 +318,13 @@ def _raise_fatal(summary: Summary) -> None:
             raise error
 
 
-def _advise(summary: Summary, inputs: Sequence[Input]) -> None:
-    """What the operator should know, once a run."""
-    if summary.domains["unknown"] and not any(each.reading.lookups.databases for each in inputs):
+def advise(summary: Summary, readings: Iterable[Reading]) -> None:
+    """What the operator should know of the look-ups is among the summary's warnings."""
+    if summary.domains["unknown"] and not any(reading.lookups.databases for reading in readings):
         summary.warnings.append(
             f"{summary.domains['unknown']:,} accesses came from addresses, and no provider database was given: their "
             "domain is `unknown`. Give one with --provider-db (GeoLite2-ASN, DB-IP ASN, IPinfo Lite and others serve)."
         )
-    if summary.capped:
-        summary.warnings.append(f"{summary.capped:,} rows went into `other`: a cell held more than it may.")
 
 
 def _plan(partitions: Iterable[Partition], cutoff: date, policy: Policy, now: datetime) -> Plan:

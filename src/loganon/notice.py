@@ -102,11 +102,12 @@ def _stored(policy: Policy, texts: _Texts) -> Iterator[Sentence]:
     folds = [(name, options) for name, options in kept if getattr(options, "minimum", 0) > 1]
     if folds:
         rare = (texts.fill("minimum.of", field=name, minimum=getattr(options, "minimum", 0)) for name, options in folds)
-        yield texts("minimum", "fields.minimum", list="; ".join(rare))
+        yield texts("minimum", "fields.*.minimum", list="; ".join(rare))
     for signal in policy.consent.require:
         yield texts(f"consent.{signal}", "consent.require")
     if policy.consent.exclude_when:
-        yield texts("consent.signals", "consent.exclude_when", signals=", ".join(policy.consent.exclude_when))
+        signals = f" {texts.fill('or')} ".join(policy.consent.exclude_when)
+        yield texts("consent.signals", "consent.exclude_when", signals=signals)
     if policy.scope.sites:
         yield texts("sites", "scope.sites", sites=", ".join(policy.scope.sites))
 
@@ -118,7 +119,7 @@ def _time(policy: Policy, texts: _Texts) -> Iterator[Sentence]:
         yield texts("age", "keep_for", **texts.ages(policy.keep_for))
     for hold in policy.hold:
         key = "hold" if hold.use else "closed"
-        yield texts(key, "hold", until=hold.until, scope=hold.scope, basis=hold.basis)
+        yield texts(key, "hold.until" if hold.use else "hold.use", until=hold.until, scope=hold.scope, basis=hold.basis)
 
 
 def _raw(policy: Policy, texts: _Texts) -> Iterator[Sentence]:
@@ -144,7 +145,8 @@ def _use(policy: Policy, texts: _Texts) -> Iterator[Sentence]:
 def _elsewhere(policy: Policy, texts: _Texts) -> Iterator[Sentence]:
     for entry in policy.also_expire:
         ages = texts.ages(entry.age)
-        yield texts("delete" if entry.action == "delete" else "report", "also_expire", name=entry.name, **ages)
+        key, rule = ("delete", "also_expire.action") if entry.action == "delete" else ("report", "also_expire.age")
+        yield texts(key, rule, name=entry.name, **ages)
         if entry.copies and not policy.keep_for.unlimited:
             keep = texts.ages(policy.keep_for)["after"]
-            yield texts("copies", "also_expire.copies", keep=keep, **ages)
+            yield texts("copies.held" if policy.hold else "copies", "also_expire.copies", keep=keep, **ages)

@@ -124,8 +124,8 @@ class Pipeline:
             counted,
             rejected,
             redacted,
-            _cells(table),
-            pc.max(table["time"]).as_py(),
+            cells := _cells(table),
+            max(cells, default=None),
             parsed.state,
             parsed.rejects,
             parsed.exact,
@@ -259,5 +259,5 @@ def _absent(rows: int) -> pa.DictionaryArray:
 
 
 def _cells(table: pa.Table) -> dict[datetime, int]:
-    sums = table.group_by("time").aggregate([(REQUESTS, "sum")])
-    return dict(zip(sums["time"].to_pylist(), sums[f"{REQUESTS}_sum"].to_pylist(), strict=True))
+    counts = pc.value_counts(table["time"])
+    return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))

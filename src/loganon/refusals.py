@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from loganon.errors import UnreadableDataError
 from loganon.formats import Format
 from loganon.parse.clock import has_offset
 from loganon.parse.detect import Detection
-from loganon.store import Record
+
+if TYPE_CHECKING:
+    from loganon.store import Record
 
 
 class SkippedError(UnreadableDataError):

@@ -118,7 +118,7 @@ def _require_tighter(changes: tuple[Change, ...], store: Path, *, empty: bool, a
     """Nothing if no change loosens anything, and what is stored can be brought to each; PolicyError otherwise."""
     mistakes = [
         ConfigurationError(
-            f"the new policy is looser in {change.key}: {change.sentence.rstrip('.')}",
+            f"the new policy is looser in {change.key}: {change.effect}",
             where=str(store),
             fix="If law or a claim requires it, say --accept-hold"
             if _is_hold(change)

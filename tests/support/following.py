@@ -14,12 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loganon import job
 from loganon.errors import LoganonError
-from loganon.follow import Follower, Terms
+from loganon.following.follower import Follower
+from loganon.following.pace import Terms
+from loganon.following.session import Target
 from loganon.formats import named_format
 from loganon.lookups import open_lookups
 from loganon.policy import Policy
 from loganon.reading import Reading
-from loganon.session import Target
 from loganon.sources.live import Live
 from support.runs import KEY, NOW, check_balance, check_store, plain_policy
 

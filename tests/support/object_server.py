@@ -79,10 +79,12 @@ def moto_server() -> Iterator[Server]:
 
 # --- faults between a client and a server -------------------------------------------------------------------------
 
-FAULTS = ("lost_reply", "lost_request", "reset", "409", "412", "500", "503", "late_503", "late_twice")
+FAULTS = ("lost_reply", "lost_request", "reset", "409", "412", "429", "500", "503", "slow", "late_503", "late_twice")
 """`lost_reply`, `late_503`: the server has acted, and the client gets no answer, or a wrong one. `lost_request`,
-`reset`, 409, 412, 500, 503: it has not. `late_twice`: it acts twice, as after a repeat on the way.
+`reset`, 409, 412, 429, 500, 503: it has not; `slow` is the 503 by which S3 throttles. `late_twice`: it acts twice, as
+after a repeat on the way.
 """
+_SLOW = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 
 
 @dataclass(slots=True)
@@ -119,8 +121,9 @@ def fault_proxy(server: Server, faults: Faults) -> Iterator[Server]:  # noqa: C9
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             fault = faults.next(self.command)
-            if fault in ("409", "412", "500", "503"):
-                self.answer(int(fault), [], b"")
+            if fault in ("409", "412", "429", "500", "503", "slow"):
+                status, body = (503, _SLOW) if fault == "slow" else (int(fault), b"")
+                self.answer(status, [("Content-Type", "application/xml")], body)
                 return
             if fault in ("lost_request", "reset"):
                 self.drop(hard=fault == "reset")

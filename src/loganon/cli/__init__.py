@@ -19,6 +19,7 @@ _COMMANDS = {
     "retain": "apply retention only",
     "status": "how a store is: what it holds, what goes next, what is wrong",
     "verify": "prove the promises on a store",
+    "report": "accesses over time, by file, browser and domain; a page; where the policy allows evaluation",
     "policy": "check, show, compare and apply policies",
     "key": "give a store another key when its own is lost",
     "formats": "the log formats that loganon reads",

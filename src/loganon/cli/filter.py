@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from loganon.cli.messages import Messages, reported
-from loganon.cli.options import format_options, lookup_options, message_options, option
+from loganon.cli.options import message_options, option, single_log_options, strict_option
 from loganon.errors import CannotWriteError
 
 if TYPE_CHECKING:
@@ -30,17 +30,14 @@ _READER_GONE = 141  # as a process that SIGPIPE ended
 
 @click.command(name="filter")
 @click.argument("log", metavar="[LOG]", default=_STDIN)
-@option("filter", "--policy", default="imos", show_default=True, metavar="NAME|FILE", help="The policy to go by.")
-@format_options("filter")
-@option("filter", "--fields", metavar="'NAME ...'", help="The columns of a W3C log without a header.")
-@lookup_options("filter")
+@single_log_options("filter")
 @option(
     "filter",
     "--error-log",
     type=click.Choice(["apache", "nginx"]),
     help="LOG is this server's error log: mask addresses, URLs, referrers, users; keep the rest of the message.",
 )
-@option("filter", "--strict", is_flag=True, help="Exit 1 if a line could not be read or a value had to be redacted.")
+@strict_option("filter")
 @option("filter", "--json", "as_json", is_flag=True, help="Print the summary as one JSON object, on standard error.")
 @message_options("filter")
 @reported

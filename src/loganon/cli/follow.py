@@ -16,28 +16,28 @@ from loganon.cli.footprint import shrink
 from loganon.cli.loop import STDIN, Following, Stop, SystemTicker, open_lives, raise_open_files
 from loganon.cli.messages import Messages, internal_error, reported
 from loganon.cli.options import (
-    DAY,
     DURATION,
     SIZE,
     default_key_file,
-    format_options,
-    lookup_options,
+    intake_options,
     message_options,
     option,
-    versioned_option,
+    retention_options,
+    strict_option,
 )
 from loganon.cli.sites import answer_of, choose, config_option, given_readings, is_fatal, preferred, print_json
 from loganon.errors import ConfigurationError, printable
 
 if TYPE_CHECKING:
     from loganon.cli.sites import Chosen
-    from loganon.figures import Figures
-    from loganon.follow import Follower, Terms
-    from loganon.followers import Followers
+    from loganon.following.figures import Figures
+    from loganon.following.follower import Follower
+    from loganon.following.followers import Followers
+    from loganon.following.pace import Terms
+    from loganon.following.session import Target
+    from loganon.following.troubles import Teller
     from loganon.policy import Policy
-    from loganon.session import Target
     from loganon.summary import Summary
-    from loganon.troubles import Teller
 
 _Done_co = TypeVar("_Done_co", covariant=True)
 _SHOWN = 3  # names of what is followed, in the first message
@@ -46,22 +46,7 @@ _SHOWN = 3  # names of what is followed, in the first message
 @click.command(name="follow")
 @click.argument("logs", nargs=-1, metavar="[LOG...]")
 @config_option("follow")
-@option("follow", "--store", metavar="DIR|s3://…", help="The store; made if there is none.")
-@option(
-    "follow",
-    "--policy",
-    metavar="NAME|FILE",
-    help="The policy of a new store (default: imos). A standing store has its own.",
-)
-@format_options("follow")
-@option("follow", "--fields", metavar="'NAME ...'", help="The columns of W3C logs without a header.")
-@lookup_options("follow")
-@option("follow", "--stream", metavar="LABEL", help="The log's label (default: its name without rotation suffixes).")
-@option("follow", "--writer", metavar="NAME", help="This writer's name, where several write into one store.")
-@option(
-    "follow", "--key-file", type=click.Path(path_type=Path), help="The key of the fingerprints; made if there is none."
-)
-@option("follow", "--group", metavar="NAME", help="A new store's table can be read by this group.")
+@intake_options("follow")
 @option(
     "follow", "--flush-interval", type=DURATION, default="60s", show_default=True, help="Commit what is new so often."
 )
@@ -83,32 +68,8 @@ _SHOWN = 3  # names of what is followed, in the first message
     help="Receive syslog at udp://IP:PORT or unix:///PATH (datagrams); repeatable.",
 )
 @option("follow", "--listen", metavar="[IP]:PORT", help="Serve /metrics, /healthz and /readyz (IP: 127.0.0.1).")
-@option(
-    "follow",
-    "--lead",
-    type=DURATION,
-    default="0s",
-    show_default=True,
-    help="Drop what would expire within this time, too.",
-)
-@option(
-    "follow",
-    "--wait",
-    type=DURATION,
-    default="60s",
-    show_default=True,
-    help="How long another process may hold the store before that is said.",
-)
-@option(
-    "follow",
-    "--accept-cutoff",
-    type=DAY,
-    metavar="DATE",
-    help="Let the cutoff move up to this date by more than 60 days.",
-)
-@option("follow", "--accept-clock", is_flag=True, help="Go on although the clock is far behind the last commit.")
-@versioned_option("follow")
-@option("follow", "--strict", is_flag=True, help="Exit 1 if a line could not be read or a value had to be redacted.")
+@retention_options("follow", wait="How long another process may hold the store before that is said.")
+@strict_option("follow")
 @option("follow", "--json", "as_json", is_flag=True, help="Print the summary at the end as one JSON object.")
 @message_options("follow")
 @reported
@@ -151,7 +112,7 @@ def command(
         stop = Stop()
         opened.enter_context(stop.signals())  # first of all: a stop that comes early must not lose what is in a pipe
         from loganon import job  # noqa: PLC0415 - start-up: polars is not imported for --help
-        from loganon.follow import Terms  # noqa: PLC0415 - start-up, as above
+        from loganon.following.pace import Terms  # noqa: PLC0415 - start-up, as above
 
         say = Messages(messages, quiet=quiet)
         chosen = choose(config, store, logs=(*logs, *syslog))
@@ -196,7 +157,7 @@ def _follow(
 ) -> _Done_co:
     """What was done, once a signal has asked to stop or nothing more can come."""
     if listen is not None:
-        from loganon.metrics import serve  # noqa: PLC0415 - start-up, and memory where it is not asked for
+        from loganon.following.server import serve  # noqa: PLC0415 - start-up, and memory where it is not asked for
 
         server = opened.enter_context(serve(listen, figures, SystemTicker().seconds))
         say.note(f"metrics are served at http://{server.address}/metrics")
@@ -206,7 +167,7 @@ def _follow(
 
 def _targets(*, accept_versioned: bool, **how: Any) -> Callable[[str, Policy | str | None], Target]:
     """What makes a target of a store as it is written, and of a policy."""
-    from loganon.session import Target  # noqa: PLC0415 - start-up: polars is not imported for --help
+    from loganon.following.session import Target  # noqa: PLC0415 - start-up: polars is not imported for --help
     from loganon.store import parse_place  # noqa: PLC0415 - start-up, as above
 
     def target(store: str, policy: Policy | str | None) -> Target:
@@ -226,7 +187,7 @@ def _one(
 ) -> Follower:
     """The follower of logs that are named; what is wrong with their store is raised."""
     from loganon.buckets import is_object  # noqa: PLC0415 - start-up: polars is not imported for --help
-    from loganon.follow import Follower  # noqa: PLC0415 - start-up, as above
+    from loganon.following.follower import Follower  # noqa: PLC0415 - start-up, as above
     from loganon.sites import Readings, policy_of  # noqa: PLC0415 - start-up, as above
 
     for log in logs:
@@ -260,8 +221,8 @@ def _many(
 ) -> Followers:
     """The followers of a configuration's stores, or of the one that is named."""
     from loganon.buckets import is_object  # noqa: PLC0415 - start-up: polars is not imported for --help
-    from loganon.follow import Follower  # noqa: PLC0415 - start-up, as above
-    from loganon.followers import Followers  # noqa: PLC0415 - start-up, as above
+    from loganon.following.follower import Follower  # noqa: PLC0415 - start-up, as above
+    from loganon.following.followers import Followers  # noqa: PLC0415 - start-up, as above
     from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
     from loganon.reading import Reading  # noqa: PLC0415 - start-up, as above
     from loganon.settings import overridden  # noqa: PLC0415 - start-up, as above

@@ -17,6 +17,7 @@ from loganon.periods import parse_duration
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _YEARS = (1970, 9000)
+_POLICY, _STORE, _NAMES = "NAME|FILE", "DIR|s3://…", "'NAME ...'"
 _GENERAL = {"config", "store", "policy", "provider_db", "key_file"}
 
 
@@ -164,14 +165,94 @@ def lookup_options(command: str) -> Callable[[_F], _F]:
     )
 
 
-def versioned_option(command: str) -> Callable[[_F], _F]:
-    """The option `accept_versioned` of commands that delete."""
-    return option(
-        command,
-        "--accept-versioned",
-        is_flag=True,
-        help="Go on although the bucket keeps old versions of what is deleted.",
+def single_log_options(command: str) -> Callable[[_F], _F]:
+    """The options of commands that read one log without a store: `policy`, how it is read, who is asked."""
+    return _all_of(
+        (
+            option(
+                command, "--policy", default="imos", show_default=True, metavar=_POLICY, help="The policy to go by."
+            ),
+            format_options(command),
+            option(command, "--fields", metavar=_NAMES, help="The columns of a W3C log without a header."),
+            lookup_options(command),
+        )
     )
+
+
+def intake_options(command: str) -> Callable[[_F], _F]:
+    """The options of commands that read logs into a store: `store`, `policy`, how they are read, who is asked,
+    `stream`, `writer`, `key_file`, `group`.
+    """
+    return _all_of(
+        (
+            option(command, "--store", metavar=_STORE, help="The store; made if there is none."),
+            option(
+                command,
+                "--policy",
+                metavar=_POLICY,
+                help="The policy of a new store (default: imos). A standing store has its own.",
+            ),
+            format_options(command),
+            option(command, "--fields", metavar=_NAMES, help="The columns of W3C logs without a header."),
+            lookup_options(command),
+            option(
+                command,
+                "--stream",
+                metavar="LABEL",
+                help="The log's label (default: its name without rotation suffixes).",
+            ),
+            option(command, "--writer", metavar="NAME", help="This writer's name, where several write into one store."),
+            option(
+                command,
+                "--key-file",
+                type=click.Path(path_type=Path),
+                help="The key of the fingerprints; made if there is none.",
+            ),
+            option(command, "--group", metavar="NAME", help="A new store's table can be read by this group."),
+        )
+    )
+
+
+def retention_options(
+    command: str, *, wait: str = "How long to wait for another process.", reads: bool = True
+) -> Callable[[_F], _F]:
+    """The options of commands that delete: `lead`, `wait` (what it means), `accept_cutoff`, `accept_versioned`, and of
+    those that read logs, too, `accept_clock`.
+    """
+    options = [
+        option(
+            command,
+            "--lead",
+            type=DURATION,
+            default="0s",
+            show_default=True,
+            help="Drop what would expire within this time, too.",
+        ),
+        option(command, "--wait", type=DURATION, default="60s", show_default=True, help=wait),
+        option(
+            command,
+            "--accept-cutoff",
+            type=DAY,
+            metavar="DATE",
+            help="Let the cutoff move up to this date by more than 60 days.",
+        ),
+    ]
+    if reads:
+        text = "Go on although the clock is far behind the last commit."
+        options.append(option(command, "--accept-clock", is_flag=True, help=text))
+    text = "Go on although the bucket keeps old versions of what is deleted."
+    return _all_of([*options, option(command, "--accept-versioned", is_flag=True, help=text)])
+
+
+def now_option(command: str) -> Callable[[_F], _F]:
+    """The option `now`."""
+    return option(command, "--now", type=MOMENT, help="The time to go by (UTC without offset).")
+
+
+def strict_option(command: str) -> Callable[[_F], _F]:
+    """The option `strict`."""
+    text = "Exit 1 if a line could not be read or a value had to be redacted."
+    return option(command, "--strict", is_flag=True, help=text)
 
 
 def message_options(command: str) -> Callable[[_F], _F]:

@@ -32,16 +32,17 @@ def command() -> None:
 
 @command.command(name="check", short_help="say all mistakes of a policy, and what its author should know")
 @click.argument("source", metavar="NAME|FILE")
+@option("policy_check", "--now", type=MOMENT, help="The time to go by (UTC without offset).")
 @option("policy_check", "--json", "as_json", is_flag=True, help="Print one JSON object.")
 @message_options("policy_check")
 @reported
-def check(source: str, as_json: bool, quiet: bool, messages: str) -> int:
+def check(source: str, now: datetime | None, as_json: bool, quiet: bool, messages: str) -> int:
     """Say every mistake of a policy at once (78), or that it is valid, and what its author should know (0)."""
     from loganon.policy import load_policy  # noqa: PLC0415 - start-up: pydantic is not imported for --help
     from loganon.policy.advice import warnings_of  # noqa: PLC0415 - as above
 
     policy = load_policy(source)
-    warnings = warnings_of(policy)
+    warnings = warnings_of(policy, (now or datetime.now(UTC)).astimezone(UTC).date())
     if as_json:
         found = {"policy": policy.name, "sha256": policy.sha256, "warnings": [asdict(each) for each in warnings]}
         click.echo(json.dumps(found, ensure_ascii=False))
@@ -232,7 +233,7 @@ def _print_changes(changes: Sequence[Change]) -> None:
     if not changes:
         click.echo("The policies say the same.")
         return
-    rows = [(str(each.direction), each.key, each.old or "-", each.new or "-", each.sentence) for each in changes]
+    rows = [(str(each.direction), each.key, each.old or "-", each.new or "-", each.effect) for each in changes]
     _table(("change", "key", "old", "new", "what it does"), rows)
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from loganon.cli.messages import Messages, reported
-from loganon.cli.options import format_options, lookup_options, option
+from loganon.cli.options import option, single_log_options
 from loganon.errors import printable
 
 if TYPE_CHECKING:
@@ -27,10 +27,7 @@ _WIDTH = 132  # of what is not a terminal
 
 @click.command(name="preview")
 @click.argument("log", metavar="LOG")
-@option("preview", "--policy", default="imos", show_default=True, metavar="NAME|FILE", help="The policy to go by.")
-@format_options("preview")
-@option("preview", "--fields", metavar="'NAME ...'", help="The columns of a W3C log without a header.")
-@lookup_options("preview")
+@single_log_options("preview")
 @option("preview", "--json", "as_json", is_flag=True, help="Print one JSON object.")
 @reported
 def command(

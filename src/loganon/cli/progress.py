@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
 
 @contextmanager
 def progress_of(logs: Sequence[str], *, shown: bool) -> Iterator[Callable[[str, int], None] | None]:
@@ -17,6 +14,16 @@ def progress_of(logs: Sequence[str], *, shown: bool) -> Iterator[Callable[[str, 
     if not (shown and sys.stderr.isatty()):
         yield None
         return
+    from rich.console import Console  # noqa: PLC0415 - start-up: not imported where nothing is shown
+    from rich.progress import (  # noqa: PLC0415 - as above
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
     sizes = {log: Path(log).stat().st_size for log in logs if Path(log).is_file()}
     columns = (
         TextColumn("{task.description}"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loganon.cli.messages import Messages, internal_error, reported
-from loganon.cli.options import DAY, DURATION, MOMENT, message_options, option, versioned_option
+from loganon.cli.options import message_options, now_option, option, retention_options
 from loganon.cli.sites import Told, answer_of, choose, config_option, is_fatal, preferred, print_json
 from loganon.errors import LoganonError, printable
 
@@ -22,26 +22,8 @@ if TYPE_CHECKING:
 @config_option("retain")
 @option("retain", "--store", metavar="DIR|s3://…", help="The store.")
 @option("retain", "--dry-run", is_flag=True, help="Print the plan that would be carried out; change nothing.")
-@option("retain", "--now", type=MOMENT, help="The time to go by (UTC without offset).")
-@option(
-    "retain",
-    "--lead",
-    type=DURATION,
-    default="0s",
-    show_default=True,
-    help="Drop what would expire within this time, too.",
-)
-@option(
-    "retain", "--wait", type=DURATION, default="60s", show_default=True, help="How long to wait for another process."
-)
-@option(
-    "retain",
-    "--accept-cutoff",
-    type=DAY,
-    metavar="DATE",
-    help="Let the cutoff move up to this date by more than 60 days.",
-)
-@versioned_option("retain")
+@now_option("retain")
+@retention_options("retain", reads=False)
 @option("retain", "--json", "as_json", is_flag=True, help="Print one JSON object.")
 @message_options("retain")
 @reported

@@ -12,15 +12,13 @@ import click
 
 from loganon.cli.messages import Messages, internal_error, reported
 from loganon.cli.options import (
-    DAY,
-    DURATION,
-    MOMENT,
     default_key_file,
-    format_options,
-    lookup_options,
+    intake_options,
     message_options,
+    now_option,
     option,
-    versioned_option,
+    retention_options,
+    strict_option,
 )
 from loganon.cli.sites import Told, answer_of, choose, config_option, is_fatal, preferred, print_json, tell
 from loganon.errors import printable
@@ -33,42 +31,14 @@ if TYPE_CHECKING:
 @click.command(name="run")
 @click.argument("logs", nargs=-1, metavar="[LOG...]")
 @config_option("run")
-@option("run", "--store", metavar="DIR|s3://…", help="The store; made if there is none.")
-@option(
-    "run",
-    "--policy",
-    metavar="NAME|FILE",
-    help="The policy of a new store (default: imos). A standing store has its own.",
-)
-@format_options("run")
-@option("run", "--fields", metavar="'NAME ...'", help="The columns of W3C logs without a header.")
-@lookup_options("run")
-@option("run", "--stream", metavar="LABEL", help="The log's label (default: its name without rotation suffixes).")
-@option("run", "--writer", metavar="NAME", help="This writer's name, where several write into one store.")
-@option(
-    "run", "--key-file", type=click.Path(path_type=Path), help="The key of the fingerprints; made if there is none."
-)
-@option("run", "--group", metavar="NAME", help="A new store's table can be read by this group.")
-@option("run", "--now", type=MOMENT, help="The time to go by (UTC without offset).")
+@intake_options("run")
+@now_option("run")
 @option("run", "--final", is_flag=True, help="The logs are complete: an unterminated last line is a line.")
 @option(
     "run", "--remove-source", is_flag=True, help="Remove each log once it is wholly counted and no one writes to it."
 )
-@option(
-    "run",
-    "--lead",
-    type=DURATION,
-    default="0s",
-    show_default=True,
-    help="Drop what would expire within this time, too.",
-)
-@option("run", "--wait", type=DURATION, default="60s", show_default=True, help="How long to wait for another process.")
-@option(
-    "run", "--accept-cutoff", type=DAY, metavar="DATE", help="Let the cutoff move up to this date by more than 60 days."
-)
-@option("run", "--accept-clock", is_flag=True, help="Go on although the clock is far behind the last commit.")
-@versioned_option("run")
-@option("run", "--strict", is_flag=True, help="Exit 1 if a line could not be read or a value had to be redacted.")
+@retention_options("run")
+@strict_option("run")
 @option("run", "--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @message_options("run")
 @reported

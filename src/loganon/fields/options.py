@@ -16,7 +16,7 @@ from loganon.treatments.file import make_path, routes_overlap
 class Options(BaseModel):
     """What a policy says of one field: how it is treated (`as`), and that treatment's own keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     as_: str = Field(alias="as")
 

@@ -10,12 +10,15 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from operator import attrgetter
 from typing import Literal, TypeAlias, get_args
 
+import polars as pl
 from ua_parser import Domain, load_lazy_builtins
 from ua_parser.regex import Resolver
 
 from loganon.errors import ConfigurationError
+from loganon.lookups.agent_columns import AgentColumns
 from loganon.lookups.lists import load_list
 
 Kind: TypeAlias = Literal["browser", "bot", "library"]
@@ -28,6 +31,8 @@ KINDS = frozenset(get_args(Kind))
 
 LONGEST = 2048  # characters of an agent that are looked at; real ones are below 1,000
 CAPACITY = 16_384  # answers kept; with the longest agents of one byte a character 32 MiB
+MANY = 4096
+"""Of so many agents those that a column can answer are not asked for one by one."""
 
 _MAJOR = re.compile(r"[0-9]{1,3}", re.ASCII)
 _PRODUCT = (
@@ -76,8 +81,29 @@ def load_families() -> Mapping[str, tuple[str, Kind]]:
 
 
 @cache
-def _resolver() -> Resolver:
-    return Resolver(load_lazy_builtins())
+def _browsers() -> Resolver:
+    """The rules for browsers alone: those for devices would take more time to read than all others together."""
+    return Resolver((load_lazy_builtins()[0], [], []))
+
+
+@cache
+def _systems() -> Resolver:
+    return Resolver(([], load_lazy_builtins()[1], []))
+
+
+@cache
+def _columns() -> AgentColumns:
+    """The rules for the usual ones of many agents: what is neither listed, nor a program, nor a bot is `other`."""
+    families = load_families()
+    programs = [name for name, (_, kind) in families.items() if kind != "browser" and name[0].isalpha()]
+    return AgentColumns(
+        map(attrgetter("regex", "family", "major"), load_lazy_builtins()[0]),
+        lambda family: families.get(family.strip().casefold(), OTHER)[0],
+        others=(_BOT.pattern, _SURE_BOT.pattern),
+        texts=programs,
+        least=max(map(len, families)) + len("/000"),
+        most=LONGEST,
+    )
 
 
 class Agents:
@@ -101,6 +127,20 @@ class Agents:
             answer = self._known[agent] = _resolve(agent)
         return answer
 
+    def column(self, agents: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """The families and the major versions of a column of distinct agents (String)."""
+        if len(agents) < MANY:
+            return _as_columns([self(agent) for agent in agents])
+        family, major = _columns()(agents)
+        left = family.is_null().arg_true()
+        families, majors = _as_columns([self(agent) for agent in agents.gather(left)])
+        return family.scatter(left, families), major.scatter(left, majors)
+
+
+def _as_columns(answers: list[Answer]) -> tuple[pl.Series, pl.Series]:
+    family = pl.Series([name for name, _ in answers], dtype=pl.String)
+    return family, pl.Series([major for _, major in answers], dtype=pl.String)
+
 
 class Systems:
     """`systems(agent)` -> the family of the operating system: one of the closed list, `other`, or `unknown`."""
@@ -119,7 +159,7 @@ class Systems:
         if answer is None:
             if len(self._known) >= self._capacity:
                 self._known.clear()
-            found = _resolver()(agent, Domain.OS).os
+            found = _systems()(agent, Domain.OS).os
             answer = self._names.get(found.family.casefold(), OTHER[0]) if found else OTHER[0]
             self._known[agent] = answer
         return answer
@@ -131,7 +171,7 @@ def _resolve(agent: str) -> Answer:
     own = _own(agent)
     if own is not None:
         return own
-    found = _resolver()(agent, Domain.USER_AGENT).user_agent
+    found = _browsers().ua.extract(agent)
     named = load_families().get(found.family.strip().casefold()) if found else None
     if found is None or named is None:
         return _program(agent) or (OTHER_BOT if _BOT.search(agent) else OTHER)

@@ -14,11 +14,14 @@ from pyarrow import csv
 
 from loganon.chunks import MAX_LINE_BYTES
 from loganon.formats.columns import Columns
+from loganon.parse.lines import whole_column
 
 _BOM = b"\xef\xbb\xbf"  # pyarrow.csv would drop it
 _UNIT = b"\x1f"  # stands for the delimiter and the quotes around it
 _CODES = pa.dictionary(pa.int32(), pa.binary())
 _MOST_BYTES = 1 << 30
+_BLOCK_BYTES = 2 * MAX_LINE_BYTES
+"""What is read at a time: a line, and little enough to stay near the processor (a third less time than 16 MiB)."""
 
 
 class Cut:
@@ -51,7 +54,7 @@ class Cut:
             table = _read(text, border, width, places)
         if table is None:
             return list(range(len(lines))), []
-        return sorted(left), [table[f"f{place}"].combine_chunks() for place in places]
+        return sorted(left), [whole_column(table[f"f{place}"]) for place in places]
 
     def _border(self, line: bytes) -> bytes:
         if self._delimiter == "comma":
@@ -115,7 +118,7 @@ def _read(text: bytes, delimiter: bytes, width: int, places: Sequence[int]) -> p
         return csv.read_csv(
             pa.BufferReader(text),
             read_options=csv.ReadOptions(
-                use_threads=False, block_size=len(text) + 1, column_names=[f"f{index}" for index in range(width)]
+                use_threads=False, block_size=_BLOCK_BYTES, column_names=[f"f{index}" for index in range(width)]
             ),
             parse_options=csv.ParseOptions(
                 delimiter=delimiter.decode("ascii"), quote_char=False, escape_char=False, ignore_empty_lines=False

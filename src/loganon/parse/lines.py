@@ -141,6 +141,13 @@ def joined(one: pa.Array, other: pa.Array) -> pa.Array:
     return both.combine_chunks()
 
 
+def whole_column(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """The column as one array, in which each distinct value stands once."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.unify_dictionaries().chunks)
+
+
 def _distinct(column: pa.DictionaryArray) -> pa.DictionaryArray:
     """`column` with a dictionary of no more than its values."""
     return column.cast(pa.binary()).dictionary_encode()

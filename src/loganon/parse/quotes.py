@@ -28,7 +28,8 @@ _MARKS = (b"\\", b"\0", b"\r")  # a line with one of these is left to the exact 
 _BOM = b"\xef\xbb\xbf"  # pyarrow.csv would drop it
 _MOST_BYTES = 1 << 30
 _MOST_MARKED = 10_000  # lines of a chunk; with more of them it is not worth the cut
-_CODES = pa.dictionary(pa.int32(), pa.binary())
+_BLOCK_BYTES = MAX_LINE_BYTES + 2
+"""Cut at a time: what the longest line needs, and no more than the processor's cache holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Quotes:
         self._time, self._zone, self._day = time, timezone, day
         self._marks = tuple({*_MARKS, escape})
         self._names: list[str] = []
-        self._types: dict[str, pa.DataType] = {}
+        self._texts: list[str] = []
         self._judges: list[tuple[str, Callable[[pa.Array], Judged]]] = []
         self.possible = any(part.quoted for part in parts) and not any(_has_quote(part) for part in parts)
         segment: list[Piece] = []
@@ -69,6 +70,7 @@ class Quotes:
             else:
                 segment.append(part)
         self._segment(segment, quote=b"")
+        self._wanted = [*self._texts, *(name for name, _ in self._judges)]
 
     def read(self, text: bytes) -> Quick | None:
         """The lines of `text`, each ended by LF, that are surely of the format; None: all are left."""
@@ -117,12 +119,14 @@ class Quotes:
         try:
             return csv.read_csv(
                 pa.BufferReader(text),
-                read_options=csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=self._names),
+                read_options=csv.ReadOptions(
+                    use_threads=False, block_size=min(len(text) + 1, _BLOCK_BYTES), column_names=self._names
+                ),
                 parse_options=csv.ParseOptions(delimiter='"', quote_char=False, escape_char=False),
                 convert_options=csv.ConvertOptions(
                     check_utf8=False,
-                    column_types=self._types,
-                    include_columns=list(self._types),
+                    column_types=dict.fromkeys(self._wanted, pa.binary()),
+                    include_columns=self._wanted,
                     null_values=[],
                     strings_can_be_null=False,
                 ),
@@ -133,10 +137,8 @@ class Quotes:
     def _judge(self, table: pa.Table) -> Judged:
         good = pa.repeat(pa.scalar(True), table.num_rows)
         columns: dict[str, pa.Array] = {}
-        for name in self._types:
-            column = table[name].combine_chunks()
-            if name in self._columns:
-                columns[name] = column
+        for name in self._texts:
+            columns[name] = table[name].dictionary_encode().combine_chunks()
         for name, judge in self._judges:
             right, found = judge(table[name].combine_chunks())
             good = pc.and_(good, right)
@@ -146,14 +148,13 @@ class Quotes:
     def _quoted(self, part: Piece) -> None:
         name = part.column or f"quoted {len(self._names)}"
         if part.column in self._columns:
-            self._types[name] = _CODES
+            self._texts.append(name)
         self._names.append(name)
 
     def _segment(self, parts: Sequence[Piece], quote: bytes) -> None:
         """What stands between two quotes: how it is judged."""
         name = f"part {len(self._names)}"
         self._names.append(name)
-        self._types[name] = pa.binary()
         if quote and not (parts and parts[-1].text.endswith(b" ")):
             self.possible = False
         pattern = re.compile(b"".join(p.pattern(self._columns) for p in parts) + quote, re.DOTALL)

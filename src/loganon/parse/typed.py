@@ -19,6 +19,7 @@ TYPES = {"status": pa.int16(), "bytes": pa.int64()}
 MISSING = b"-"
 _STATUS = re.compile(rb"([0-9]{3})(?:\.0)?|-|0|-1|")
 _BYTES = re.compile(rb"([0-9]{1,15})(?:\.0)?|-|")
+_PLAIN = {"status": "^[0-9]{3}$", "bytes": "^[0-9]{1,15}$"}
 
 
 def read_status(value: bytes) -> int | None:
@@ -47,9 +48,7 @@ def typed(
     good = moments.is_valid()
     for raw, column in values.items():
         if raw in TYPES:
-            read = read_status if raw == "status" else read_bytes
-            known = pa.array([read(value) for value in column.dictionary.to_pylist()], TYPES[raw])
-            columns[raw] = known.take(column.indices)
+            columns[raw] = _numbers(column.dictionary, raw).take(column.indices)
             good = pc.and_(good, columns[raw].is_valid())
         elif raw in wanted:
             columns[raw] = _decoded(column, _DECODE.get(decode.get(raw, "")))
@@ -85,6 +84,17 @@ def no_rows(raws: frozenset[str]) -> Rows:
     """No rows, with the columns `raws`, typed."""
     empty = {raw: constant(MISSING, 0) for raw in raws if raw != "time"}
     return typed(pa.array([], NUMBER), empty, pa.array([], MOMENT), wanted=raws, decode={})[0]
+
+
+def _numbers(values: pa.Array, raw: str) -> pa.Array:
+    """The distinct values of `status` or `bytes` as numbers, null for what is none; plain ones are read at once."""
+    plain = pc.match_substring_regex(values, _PLAIN[raw])
+    numbers = pc.if_else(plain, values, pa.scalar(b"0", values.type)).cast(pa.string()).cast(TYPES[raw])
+    if plain.true_count == len(plain):
+        return numbers
+    odd = pc.invert(plain)
+    read = read_status if raw == "status" else read_bytes
+    return pc.replace_with_mask(numbers, odd, pa.array([read(v) for v in values.filter(odd).to_pylist()], TYPES[raw]))
 
 
 def _number(shape: re.Pattern[bytes], value: bytes) -> int | None:

@@ -27,12 +27,13 @@ _FIRST = 20
 _HEAD = 64 << 10
 _CRI = re.compile(rb"^" + ISO + rb" (stdout|stderr) ([FP])(?::[FP])* ", re.MULTILINE)
 _CRI_PART = re.compile(rb"^" + ISO + rb" (?:stdout|stderr) P ", re.MULTILINE)
-_CRI_MARKS = (b" stdout P ", b" stderr P ")
+_CRI_MARKS = ((b" P ",), (b" stdout P ", b" stderr P "))
 _COMPOSE = re.compile(rb"^[a-z0-9][a-z0-9_.-]{0,127} +\| ", re.MULTILINE)
 _DOCKER = re.compile(rb'\{ ?"log": ?"')
 _DOCKER_PART = re.compile(rb'^\{ ?"log": ?"(?![^\n]*(?<!\\)(?:\\\\)*\\n")', re.MULTILINE)
 
-_DOCKER_MARKS = (b'"log":',)
+_DOCKER_MARKS = ((b'"log":',),)
+"""Of each group one stands in every part; they are found much faster, and backwards faster still."""
 
 _OPEN_BYTES = 2 * MAX_LINE_BYTES + 4096
 """What is open at an end began within so many bytes before it: a line, and what is no longer than one."""
@@ -117,7 +118,7 @@ def whole_lines(data: bytes) -> int:
     ends = [
         _closed(data, read)
         for marks, parts, read in ((_CRI_MARKS, _CRI_PART, _cri_part), (_DOCKER_MARKS, _DOCKER_PART, _docker_part))
-        if any(data.find(mark, near) >= 0 for mark in marks) and parts.search(data)  # the marks are found much faster
+        if all(any(data.rfind(mark, near) >= 0 for mark in group) for group in marks) and parts.search(data)
     ]
     return min(ends, default=len(data))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from loganon.fields import ProviderOptions, TruncatedOptions
 from loganon.periods import Period, parse_period
@@ -23,9 +24,9 @@ class Warning:  # noqa: A001 - the word that `policy check` uses; a value, not a
     text: str
 
 
-def warnings_of(policy: Policy) -> tuple[Warning, ...]:
-    """What the author of a policy should know; none of it is a mistake."""
-    return (*_ages(policy), *_purposes(policy), *_fields(policy))
+def warnings_of(policy: Policy, today: date) -> tuple[Warning, ...]:
+    """What the author of a policy should know on this day; none of it is a mistake."""
+    return (*_ages(policy), *_purposes(policy), *_holds(policy, today), *_fields(policy))
 
 
 def _ages(policy: Policy) -> Iterator[Warning]:
@@ -53,6 +54,16 @@ def _purposes(policy: Policy) -> Iterator[Warning]:
         yield Warning("purpose.share", "shortened addresses are passed on; they are not certified anonymous")
     if network and policy.purpose.evaluate:
         yield Warning("purpose.evaluate", "shortened addresses are evaluated; they are not certified anonymous")
+
+
+def _holds(policy: Policy, today: date) -> Iterator[Warning]:
+    """Those that have ended, or end before they could keep anything."""
+    for hold in policy.hold:
+        key = f'hold "{hold.scope}".until'
+        if not hold.stands(today):
+            yield Warning(key, f"the hold ended on {hold.until}; take it out")
+        elif hold.span is not None and policy.keep_for.after(hold.span[0]) >= hold.until:
+            yield Warning(key, f"it keeps nothing: until {hold.until} no day of it reaches {policy.keep_for}")
 
 
 def _fields(policy: Policy) -> Iterator[Warning]:

@@ -18,17 +18,22 @@ _OTHERWISE = Order(lambda *_: Direction.LOOSER, looser="no order is known for th
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One key that differs: its path, both values as a policy writes them ("" for none), what it does, in a sentence.
+    """One key that differs: its path, both values as a policy writes them ("" for none), what that does.
 
-    `stored`: what a store holds already can be brought to the new value.
+    `effect`: a clause without its subject; `stored`: what a store holds already can be brought to the new value.
     """
 
     key: str
     old: str
     new: str
     direction: Direction
-    sentence: str
+    effect: str
     stored: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """The key and what its change does."""
+        return f"{self.key.removeprefix('fields.')}: {self.effect}."
 
 
 def compare(old: Policy, new: Policy) -> tuple[Change, ...]:
@@ -90,28 +95,26 @@ def _listed(key: str, old: tuple[Entry, ...], new: tuple[Entry, ...]) -> Iterato
             continue
         more = (before.get(name) or after[name]).more
         less = Direction.LOOSER if more is Direction.TIGHTER else Direction.TIGHTER
-        sentence = f"{key}: {name} {'no longer stands' if name in before else 'is new'}."
+        effect = "no longer stands" if name in before else "is new"
         yield Change(
-            path, written(before.get(name)), written(after.get(name)), less if name in before else more, sentence
+            path, written(before.get(name)), written(after.get(name)), less if name in before else more, effect
         )
 
 
 def _field(key: str, old: BaseModel | None, new: BaseModel | None) -> Change:
     """A field that is kept from now on, or no longer, or by another treatment, which no order compares."""
-    name = key.rpartition(".")[2]
     direction = Direction.TIGHTER if new is None else Direction.LOOSER
-    sentence = f"{name} is {'no longer kept' if new is None else 'kept, too' if old is None else 'treated otherwise'}"
-    return Change(key, written(old), written(new), direction, f"{sentence}.")
+    effect = f"it is {'no longer kept' if new is None else 'kept, too' if old is None else 'treated otherwise'}"
+    return Change(key, written(old), written(new), direction, effect)
 
 
 def _value(key: str, old: object, new: object, order: Order, part: BaseModel) -> Change:
     direction = order.of(old, new, part)
     clause = {Direction.TIGHTER: order.tighter, Direction.LOOSER: order.looser, Direction.NEITHER: ""}[direction]
     if not clause:
-        clause = "is said otherwise" if order.judge is neither else "comes to the same"
-    name = key.removeprefix("fields.")
-    sentence = f"{name}: {clause.format(old=_plain(old), new=_plain(new))}."
-    return Change(key, written(old), written(new), direction, sentence, order.stored)
+        clause = "only people read it" if order.judge is neither else "it comes to the same"
+    effect = clause.format(old=_plain(old), new=_plain(new))
+    return Change(key, written(old), written(new), direction, effect, order.stored)
 
 
 def _plain(value: object) -> str:

@@ -80,8 +80,8 @@ class AlsoExpire(Entry):
         ),
     ] = Field(
         default="report",
-        description='"report": `verify` and `status --check` name what is overdue; "delete": `run` and `retain` '
-        "delete it",
+        description='"report": `verify` and `status --check` name what is overdue; "delete": `run`, `follow` and '
+        "`retain` delete it",
     )
 
     copies: Annotated[bool, FREE] = Field(

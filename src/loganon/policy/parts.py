@@ -51,7 +51,7 @@ Said = Annotated[str, BeforeValidator(read_said), WithJsonSchema({"type": "strin
 class Part(BaseModel):
     """A table of a policy's file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class Entry(Part):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -170,7 +169,7 @@ def _lines(known: _Layouts, layout: Delimited, table: pa.Table, kept: Kept, colu
         else:
             encode = _encoder(decode.get(column.raw, ""), border, quoted=quoted)
             value = read_text(column.raw, table, kept[column.raw], time="")
-        parts.append(value.rows(text + pl.Series([encode(each) for each in value.values], dtype=pl.String)))
+        parts.append(value.rows(text + value.written(encode)))
         text = border
     end = text.removesuffix(border) if text.endswith(border) else text
     parts.append(pa.array([end + "\n"]).take(pa.array([0] * table.num_rows)))

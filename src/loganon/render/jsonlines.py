@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -55,7 +54,7 @@ class _Texts:
         key = (raw, number, form if raw == "time" else "")
         if key not in self._known:
             value = read_text(raw, self._table, self.kept[leaf.raw], time=form)
-            self._known[key] = value.rows(value.values if number else _quoted(value.values))
+            self._known[key] = value.rows(value.values if number else value.written(json.dumps))
         return self._known[key]
 
 
@@ -76,10 +75,6 @@ def _lines(places: _PLACES, texts: _Texts, begin: int, end: int) -> pa.Array:
     if not parts:
         return pa.array([text] * (end - begin))
     return pc.binary_join_element_wise(*parts, pa.scalar(text), "")
-
-
-def _quoted(values: pl.Series) -> pl.Series:
-    return pl.Series([json.dumps(value) for value in values], dtype=pl.String)
 
 
 def _stand_in(leaf: Leaf, kind: str) -> str:

@@ -42,14 +42,22 @@ _CODES = pa.int32()
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text for each row: `values[codes]`. The values are few, without nulls, and may repeat."""
+    """One text for each row: `values[codes]`, or without codes `values`, which are numbers. None is null."""
 
     values: pl.Series
-    codes: pa.Array
+    codes: pa.Array | None
+
+    def written(self, write: Callable[[str], str]) -> pl.Series:
+        """The values as `write` writes each of them; numbers, which it writes as they are or in quotes, at once."""
+        if self.codes is not None:
+            return pl.Series([write(value) for value in self.values], dtype=pl.String)
+        before, _, after = write("0").partition("0")
+        return before + self.values + after
 
     def rows(self, values: pl.Series) -> pa.Array:
         """The text of each row, where `values` stand for this text's."""
-        return values.to_arrow().cast(pa.string()).take(self.codes)
+        texts = values.to_arrow().cast(pa.string())
+        return texts if self.codes is None else texts.take(self.codes)
 
 
 def read_text(raw: str, table: pa.Table, columns: tuple[str, ...], *, time: str) -> Text:
@@ -62,6 +70,8 @@ def read_text(raw: str, table: pa.Table, columns: tuple[str, ...], *, time: str)
         return Text(pl.Series([str(SUCCESS), str(FAILURE)]), codes)
     if raw == "agent":
         return _agents([table[name] for name in columns])
+    if pa.types.is_integer(first.type):  # nearly as many values as rows
+        return Text(pl.Series(_whole(first).cast(pa.string())), None)
     if raw == "request":
         return _mapped(first, lambda files: f"{METHOD} " + files.cast(pl.String) + f" {PROTOCOL}")
     return _mapped(first, lambda values: values.cast(pl.String))

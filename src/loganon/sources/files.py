@@ -69,6 +69,7 @@ class Log:
         self.compression = compression(self._first[:MAGIC_BYTES])
         self._start = 0
         self._before = b""
+        self._over = b""  # inflated, and not given yet
         self._cutter = Cutter(0, b"")
         self._read, self._inflater, self._file = self._open()
 
@@ -97,6 +98,10 @@ class Log:
             self.damaged = len(found)
         return bytes(found[:limit])
 
+    def end_at(self, offset: int) -> None:
+        """From now on the file's own bytes end at `offset`, if not before: what comes after is not seen."""
+        self.size = min(self.size, offset)
+
     def seek(self, done: int) -> bytes | None:
         """The at most 256 bytes before offset `done`, where `chunks` then begins; None: the content ends before it."""
         self._read, self._inflater, self._file = self._open()
@@ -117,7 +122,7 @@ class Log:
                 before = (before + block[: done - found])[-TAIL_BYTES:]
                 found += len(block)
             self._read = _After(rest, self._read)
-        self._start, self._before = done, before
+        self._start, self._before, self._over = done, before, b""
         self._cutter = Cutter(done, before)
         return before
 
@@ -178,7 +183,7 @@ class Log:
         if self.compression is None:
             return raw, None, raw
         try:
-            inflater = Inflater(self.compression, raw)
+            inflater = Inflater(self.compression, raw, again=lambda: _Plain(self, 0))
         except ConfigurationError as error:
             raise MissingInputError(error.what, where=str(self.path), fix=error.fix) from None
         return inflater.read, inflater, raw
@@ -187,12 +192,17 @@ class Log:
         """The next `size` bytes of the content; fewer at its end, and where a line ends shortly before."""
         if self._inflater is None:
             size = self._to_line_end(self._file.offset, size)
-        found = []
-        missing = size
+        found = [self._over] if self._over else []
+        missing = size - len(self._over)
         while missing > 0 and (block := self._read(min(missing, _INFLATE_BYTES) if self._inflater else missing)):
             found.append(block)
             missing -= len(block)
-        return found[0] if len(found) == 1 else b"".join(found)
+        self._over = b""
+        if len(found) == 1:
+            return found[0]
+        if found and (end := found[-1].rfind(b"\n") + 1):  # such a block needs no second copy
+            found[-1], self._over = found[-1][:end], found[-1][end:]
+        return b"".join(found)
 
     def _to_line_end(self, offset: int, size: int) -> int:
         """How many of the `size` bytes end with a line, if one ends near their end: such a block needs no copy."""

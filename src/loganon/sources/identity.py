@@ -103,6 +103,14 @@ def marker(key: bytes, tail: bytes) -> str:
     return _hash(key, b"marker", tail[-TAIL_BYTES:])
 
 
+def batch_source(key: bytes, batch: str) -> str:
+    """The id of a source that is no log but a batch of lines, known by the name that its maker gave it.
+
+    It says nothing of the name to one who has not the key.
+    """
+    return f"batch-{_hash(key, b'batch', batch.encode())[:40]}"
+
+
 def identify(key: bytes, beginning: bytes, stream: str, *, named: bool, records: Iterable[Known]) -> Answer:
     """Which of `records` a log that begins with `beginning` continues.
 

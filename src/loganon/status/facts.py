@@ -101,12 +101,7 @@ class Status:
     @property
     def sealed_through(self) -> date | None:
         """The day up to which all days that stand are sealed."""
-        found = None
-        for part in self.partitions:
-            if part.cells and not part.sealed:
-                break
-            found = part.day if part.cells else found
-        return found
+        return sealed_until(self.partitions)
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -124,6 +119,16 @@ class Status:
         if self.cutoff is not None and day < self.cutoff and day not in self.held:
             return date.min
         return self.policy.goes(day)
+
+
+def sealed_until(partitions: Iterable[Partition]) -> date | None:
+    """The day up to which all of the days, given oldest first, are sealed; one without cells counts for nothing."""
+    found = None
+    for part in partitions:
+        if part.cells and not part.sealed:
+            break
+        found = part.day if part.cells else found
+    return found
 
 
 def load_status(place: Place, *, now: datetime, databases: Sequence[str | Path] = ()) -> Status:

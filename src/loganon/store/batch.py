@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -35,43 +35,56 @@ class SourceBatch:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of many sources as `aggregate.merge` gives them (unique, in order), and the sources they come from."""
+    """Rows of many sources, and the sources they come from.
 
-    rows: pa.Table
+    `rows`: one table as `aggregate.merge` gives it (unique, in order), or several, each the whole of one cell, in any
+    order of the cells: they are taken one at a time, so that no two of them need to be in memory, and from the first
+    again where a damaged cell is met.
+    """
+
+    rows: pa.Table | Iterable[pa.Table]
     sources: tuple[SourceBatch, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A batch laid out: rows and lines by source of each cell from the cutoff on, and the lines that are expired."""
+    """A batch laid out: lines by source of each cell from the cutoff on, in order, and the lines that are expired."""
 
-    cells: dict[CellName, pa.Table]
     lines: dict[CellName, Counter[str]]
     expired: Counter[str]
+    _all: Mapping[CellName, int]
+    _rows: Callable[[], Iterator[tuple[CellName, pa.Table]]]
+
+    def cells(self) -> Iterator[tuple[CellName, pa.Table]]:
+        """The rows of each cell from the cutoff on; ValueError where rows and lines do not agree, cell by cell."""
+        left = dict(self._all)
+        for name, rows in self._rows():
+            if pc.sum(rows[REQUESTS]).as_py() != left.pop(name, None):
+                raise ValueError("a batch's requests are not its counted lines")
+            if name in self.lines:
+                yield name, rows
+        if left:
+            raise ValueError("a batch's requests are not its counted lines")
 
 
 def place(batch: Batch, spec: TableSpec, cutoff: date | None, writer: str, *, floor: datetime | None = None) -> Placed:
-    """The batch's cells in order; ValueError if its rows and its lines do not agree, cell by cell.
-
-    What is before the cutoff, and cells that begin before the floor, are expired.
-    """
-    rows = dict(_split(batch.rows, spec, writer))
+    """The batch's cells. What is before the cutoff, and cells that begin before the floor, are expired."""
     lines: dict[CellName, Counter[str]] = {}
     for part in batch.sources:
         for start, count in part.cells.items():
             if count:
                 lines.setdefault(cell_of(start, spec.unit, writer), Counter())[part.after.id] += count
-    sums = {name: pc.sum(table[REQUESTS]).as_py() for name, table in rows.items()}
-    if sums != {name: counter.total() for name, counter in lines.items()}:
-        raise ValueError("a batch's requests are not its counted lines")
     gone = {
         name
-        for name in rows
+        for name in lines
         if (cutoff is not None and name.day < cutoff) or (floor is not None and name.start < floor)
     }
-    expired = sum((lines[name] for name in gone), Counter[str]())
-    kept = sorted(rows.keys() - gone)
-    return Placed({name: rows[name] for name in kept}, {name: lines[name] for name in kept}, expired)
+    return Placed(
+        {name: lines[name] for name in sorted(lines.keys() - gone)},
+        sum((lines[name] for name in gone), Counter[str]()),
+        {name: counter.total() for name, counter in lines.items()},
+        lambda: _split(batch.rows, spec, writer),
+    )
 
 
 def settle(part: SourceBatch, current: Record | None, expired: int, now: datetime) -> Record:
@@ -88,12 +101,12 @@ def settle(part: SourceBatch, current: Record | None, expired: int, now: datetim
     )
 
 
-def _split(rows: pa.Table, spec: TableSpec, writer: str) -> Iterable[tuple[CellName, pa.Table]]:
+def _split(given: pa.Table | Iterable[pa.Table], spec: TableSpec, writer: str) -> Iterator[tuple[CellName, pa.Table]]:
     """The rows by cell."""
-    if not rows.num_rows:
-        return
-    start = 0
-    runs = pc.run_end_encode(rows[TIME].combine_chunks())
-    for moment, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
-        yield cell_of(moment, spec.unit, writer), rows.slice(start, end - start)
-        start = end
+    for rows in (given,) if isinstance(given, pa.Table) else given:
+        if rows.num_rows:
+            start = 0
+            runs = pc.run_end_encode(rows[TIME].combine_chunks())
+            for moment, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+                yield cell_of(moment, spec.unit, writer), rows.slice(start, end - start)
+                start = end

@@ -57,12 +57,16 @@ class DamagedCellError(InputOutputError):
 
 
 def encode_cell(table: pa.Table, footer: Footer) -> bytes:
-    """The file's bytes: zstd, rows as they stand, page checksums, no library's own metadata; equal in, equal out."""
+    """The file's bytes: zstd, rows as they stand, page checksums, no library's own metadata; equal in, equal out.
+
+    Sums other than `requests` have no dictionary: most are distinct, and so are smaller, and made in half the time.
+    """
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
         table.schema.remove_metadata(),
         compression="zstd",
+        use_dictionary=[field.name for field in table.schema if field.name == REQUESTS or field.type != pa.int64()],
         write_page_checksum=True,
         version="2.6",
         write_statistics=True,

@@ -18,14 +18,14 @@ from loganon.store.cell import (
     DamagedCellError,
     Footer,
     decode_cell,
-    decode_footer,
     decode_totals,
     encode_cell,
     join_notes,
     totals_of,
 )
 from loganon.store.documents import damaged
-from loganon.store.files import Files, open_regular
+from loganon.store.files import Files
+from loganon.store.footers import Footers
 from loganon.store.journal import Staging
 from loganon.store.layout import CellName, Layout, parse_cell, parse_partition
 from loganon.store.manifest import PolicyStamp
@@ -92,13 +92,14 @@ class Partition:
 
 
 class Cells:
-    """The cells of the store `uuid` under its frozen policy."""
+    """The cells of the store `uuid` under its frozen policy; `footers` keeps what was read of them."""
 
-    def __init__(self, files: Files, layout: Layout, uuid: str, policy: PolicyStamp) -> None:
+    def __init__(self, files: Files, layout: Layout, uuid: str, policy: PolicyStamp, footers: Footers) -> None:
         self._files = files
         self._layout = layout
         self._uuid = uuid
         self._policy = policy
+        self._footers = footers
 
     def days(self) -> list[date]:
         """The days that have a directory, in order."""
@@ -211,9 +212,7 @@ class Cells:
         return self._layout.root / name.path
 
     def _info(self, name: CellName) -> tuple[int, Footer]:
-        path = self._path(name)
-        with open_regular(path) as file:
-            return os.fstat(file.fileno()).st_size, decode_footer(file, path, self._uuid)
+        return self._footers.read(self._path(name), self._uuid)
 
     def _size(self, name: CellName) -> int:
         try:

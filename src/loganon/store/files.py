@@ -182,9 +182,17 @@ def failure(error: OSError, where: Path) -> LoganonError:
             where=name,
             fix="Check owner, mode, free space and mount options; what was committed stands",
         )
+    if error.errno == errno.ENOENT:
+        return missing_part(Path(name))
     return InputOutputError(
         f"an operation on the store failed: {what}", where=name, fix="Check the disk, then run again"
     )
+
+
+def missing_part(path: Path) -> InputOutputError:
+    """The operator's error for a part of a store that was there and is not."""
+    fix = "Restore the whole store from a backup, as docs/operations.md says; a part alone does not fit the rest"
+    return InputOutputError("a part of the store is missing", where=str(path), fix=fix)
 
 
 def _owned(descriptor: int, modes: Modes) -> int:

@@ -19,6 +19,7 @@ from loganon.store.cutoff import plan_cutoff
 from loganon.store.expiry import committed_at, plan_expiry
 from loganon.store.files import Files, is_full, reported
 from loganon.store.folds import Limits
+from loganon.store.footers import Footers
 from loganon.store.journal import Journal, Staging
 from loganon.store.layout import STORE_FILE, Layout, check_writer
 from loganon.store.manifest import Manifest, PolicyStamp, State, decode_manifest, encode_manifest
@@ -52,6 +53,7 @@ class Held:
         limits: Limits,
         findings: list[LoganonError],
         notes: list[str],
+        footers: Footers,
     ) -> None:
         self._files = files
         self._layout = layout
@@ -60,7 +62,8 @@ class Held:
         self._manifest = standing
         self._limits = limits
         self._notes = notes
-        self._cells = Cells(files, layout, standing.uuid, standing.policy)
+        self._footers = footers
+        self._cells = Cells(files, layout, standing.uuid, standing.policy, footers)
         self._quarantine = Quarantine(files, layout)
         self._salvage = Salvage(layout, journal, self._quarantine, findings)
         self._reserve = Reserve(files, layout)
@@ -179,7 +182,7 @@ class Held:
             generations = (self._standing.state.generations or 0) + len(records)
             state = replace(self._clocked(now), generations=generations)
             self._standing.apply(Change(state, records), staging)
-        return Committed(len(placed.cells), dict(placed.expired), capped, records)
+        return Committed(len(placed.lines), dict(placed.expired), capped, records)
 
     def seal(self, spec: TableSpec, *, now: datetime, held: Spans = ()) -> tuple[date, ...]:
         """The days that were due and are now sealed, each in a commit of its own; of past ones only `held`.
@@ -325,7 +328,7 @@ class Held:
     def _stand_under(self, manifest: Manifest) -> None:
         """The store is what its manifest says; a commit that was finished only now may have changed it."""
         self._manifest = manifest
-        self._cells = Cells(self._files, self._layout, manifest.uuid, manifest.policy)
+        self._cells = Cells(self._files, self._layout, manifest.uuid, manifest.policy, self._footers)
 
     def _seal(self, staging: Staging, *, day: date, spec: TableSpec) -> int:
         """How many cells of the day wait in `staging`, sealed; none where it is."""

@@ -19,8 +19,9 @@ from loganon.store.change import sum_generations
 from loganon.store.creation import check_place, furnish, make_root, table_modes
 from loganon.store.deletions import DeletionLog
 from loganon.store.documents import Document
-from loganon.store.files import PRIVATE, Files, Modes, open_regular, reported
+from loganon.store.files import PRIVATE, Files, Modes, missing_part, open_regular, reported
 from loganon.store.folds import Limits
+from loganon.store.footers import Footers
 from loganon.store.held import Held
 from loganon.store.journal import Journal, Unfinished, read_commit
 from loganon.store.layout import STORE_FILE, CellName, Layout
@@ -58,6 +59,7 @@ class LocalStore:
         self.policy = manifest.policy
         self.created = manifest.created
         self.group = manifest.group
+        self._footers = Footers()
         self.limits = limits or Limits()
         self.findings: list[LoganonError] = []
         self.notes: list[str] = []
@@ -186,9 +188,13 @@ class LocalStore:
             return read_records_safely(self._files, self._layout)
 
     def check_records(self) -> None:
-        """Nothing if the last holder of the lock found all source records or could make them again; 74 otherwise."""
+        """Nothing if the last holder of the lock found all source records or could make them again; 74 otherwise, and
+        where the table is missing, which a store has from its beginning on.
+        """
         if self._lost is not None:
             raise self._lost
+        if not os.path.lexists(self._layout.table):
+            raise missing_part(self._layout.table)
 
     def generations(self) -> tuple[int, int]:
         """What the generations of all records are to add up to, and what those that can be read do."""
@@ -267,7 +273,7 @@ class LocalStore:
             return decode_state(self._files.read(self._layout.state), self._layout.state)
 
     def _cells(self) -> Cells:
-        return Cells(self._files, self._layout, self.uuid, self.policy)
+        return Cells(self._files, self._layout, self.uuid, self.policy, self._footers)
 
     def _held(self) -> Held:
         manifest = _read_manifest(self._files, self._layout)
@@ -283,6 +289,7 @@ class LocalStore:
             limits=self.limits,
             findings=self.findings,
             notes=self.notes,
+            footers=self._footers,
         )
 
 

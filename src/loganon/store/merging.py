@@ -37,7 +37,7 @@ def stage_cells(
 
     def versions() -> Iterator[Version]:
         nonlocal capped
-        for name, rows in placed.cells.items():
+        for name, rows in placed.cells():
             table = days.fold(rows, name.day)
             standing = cells.read(name, spec)
             old = standing[1] if standing else None
@@ -69,6 +69,6 @@ def _knows_more(footer: Footer, records: Mapping[str, Record]) -> bool:
 def _homes(placed: Placed) -> dict[str, CellName]:
     """Of each source the newest cell that it touches."""
     homes: dict[str, CellName] = {}
-    for name in sorted(placed.cells, key=lambda cell: cell.start):
+    for name in sorted(placed.lines, key=lambda cell: cell.start):
         homes |= dict.fromkeys((source for source, count in placed.lines[name].items() if count), name)
     return homes

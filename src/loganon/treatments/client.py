@@ -11,7 +11,6 @@ from typing import Protocol
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from loganon.addresses import Address, Network, is_global, parse_address, rightmost_untrusted, truncate
 from loganon.addresses import is_private as is_private_address
@@ -94,40 +93,40 @@ def read_client(token: str, trusted: Sequence[Network]) -> tuple[Address | None,
 
 
 class _Held:
-    """Answers by value, as columns: `values`, each once, `codes`, and the few distinct answers that these number."""
+    """Answers by value: the values are numbered as they come, by the engine's own table of strings, and `codes` has for
+    each number which of the few distinct answers it is.
+    """
 
-    __slots__ = ("_answers", "_codes", "_numbers", "_values")
+    __slots__ = ("_alive", "_answers", "_codes", "_kind", "_numbers")
 
     def __init__(self) -> None:
         self.clear()
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._codes)
 
     def clear(self) -> None:
         """Hold nothing."""
-        self._values = pa.array([], pa.large_string())
+        self._kind = pl.Categorical(pl.Categories.random("held"))
+        self._alive = pl.Series([], dtype=self._kind)  # the table lasts as long as something is of its kind
         self._codes = pa.array([], pa.int32())
         self._answers: list[str] = []
         self._numbers: dict[str, int] = {}
 
-    def find(self, values: pa.Array) -> pa.Array:
-        """The answer to each of the distinct values, null where none is held."""
-        at = pc.index_in(self._values, value_set=values)  # the smaller table is the faster one
-        known = pc.is_valid(at)
-        found = pl.repeat(None, len(values), dtype=pl.Int32, eager=True).scatter(
-            pl.Series(at.filter(known)), pl.Series(self._codes.filter(known))
-        )
-        return pa.array(self._answers, pa.string()).take(found.to_arrow())
+    def number(self, values: pl.Series) -> pl.Series:
+        """The number of each of the distinct values; those from the length on are new, and come in their order."""
+        return values.cast(self._kind).to_physical()
 
-    def add(self, values: pa.Array, answers: Sequence[str]) -> None:
-        """Hold the answers to values that are not held yet."""
-        for answer in set(answers) - self._numbers.keys():
-            self._numbers[answer] = len(self._answers)
-            self._answers.append(answer)
-        codes = pa.array([self._numbers[answer] for answer in answers], pa.int32())
-        self._values = pa.concat_arrays([self._values, values])
+    def add(self, answers: Iterable[str]) -> None:
+        """The answers to the next numbers."""
+        numbers = self._numbers
+        codes = pa.array([numbers.setdefault(answer, len(numbers)) for answer in answers], pa.int32())
+        self._answers = list(numbers)
         self._codes = pa.concat_arrays([self._codes, codes])
+
+    def answers(self, numbers: pa.Array) -> pa.Array:
+        """The answer to each number."""
+        return pa.array(self._answers, pa.string()).take(self._codes.take(numbers))
 
 
 class _Cached:
@@ -146,19 +145,22 @@ class _Cached:
 
     def __call__(self, raw: pl.Series) -> tuple[pl.Series, ...]:
         """The answers to the distinct values: held ones, and `_fresh` ones for the others."""
-        values = raw.cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest())
+        values = raw.cast(pl.String)
         held = self._answers
-        found = held.find(values)
-        new = pc.and_(found.is_null(), values.is_valid())
-        if pc.any(new).as_py():
-            asked = values.filter(new)
-            answers = list(self._fresh(pl.Series("client", asked)))
-            found = pc.replace_with_mask(found, new, pa.array(answers, pa.string()))
-            if len(held) + len(asked) > CACHED:
+        if len(held) + len(values) > CACHED:
+            held.clear()
+        numbers = held.number(values)
+        new = (numbers >= len(held)).fill_null(value=False)
+        asked = numbers.filter(new).to_list()
+        if asked:
+            if asked != list(range(len(held), len(held) + len(asked))):  # not each once, or not in order
                 held.clear()
-            if len(asked) <= CACHED:  # a flood of unique values: holding them would help nobody
-                held.add(asked, answers)
-        return (pl.Series(raw.name, found.fill_null(UNKNOWN), dtype=pl.String),)
+                return (pl.Series(raw.name, list(self._fresh(values.fill_null(""))), dtype=pl.String),)
+            held.add(self._fresh(values.filter(new)))
+        answers = held.answers(numbers.to_arrow()).fill_null(UNKNOWN)
+        if len(held) > CACHED:  # a flood of unique values: holding them would help nobody
+            held.clear()
+        return (pl.Series(raw.name, answers, dtype=pl.String),)
 
     def _fresh(self, values: pl.Series) -> Iterable[str]:
         """An answer for each value."""

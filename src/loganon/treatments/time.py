@@ -6,14 +6,14 @@ import polars as pl
 
 from loganon.treatments import Treatment
 
-_STEP = {"hour": "1h", "day": "1d"}
+_MILLISECONDS = {"hour": 3_600_000, "day": 86_400_000}
 
 
 def make_time(unit: str) -> Treatment:
     """A treatment: `datetime[ms, UTC]` in, the start of each value's `unit` ("hour" or "day") out."""
-    step = _STEP[unit]
+    step = _MILLISECONDS[unit]
 
     def treat(values: pl.Series) -> tuple[pl.Series, ...]:
-        return (values.dt.truncate(step),)
+        return ((values.to_physical() // step * step).cast(values.dtype),)
 
     return treat

@@ -23,6 +23,7 @@ from loganon.verify.books import (
     check_policy,
     check_records,
 )
+from loganon.verify.cells import ANSWER
 from loganon.verify.days import check_dates, figures_of, read_days
 from loganon.verify.documents import check_documents, check_labels
 from loganon.verify.elsewhere import check_elsewhere
@@ -112,7 +113,20 @@ def _check_table(view: View, findings: Findings) -> None:
     check_deletions(view, findings)
     check_documents(view, findings, records)
     check_labels(findings, records)
-    findings.figures |= {**figures_of(days), "texts": findings.counts["texts"], "domain": _shares(findings.counts)}
+    counts = findings.counts
+    findings.figures |= {**figures_of(days), "texts": counts["texts"], "domain": _shares(counts)}
+    findings.figures |= {"requests": counts["requests"], "answers": _answers(counts)}
+
+
+def _answers(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """By column: the accesses that have each answer in place of a value."""
+    found: dict[str, dict[str, int]] = {}
+    for name, count in sorted(counts.items()):
+        kind, _, rest = name.partition(" ")
+        if kind == ANSWER:
+            column, _, answer = rest.partition(" ")
+            found.setdefault(column, {})[answer] = count
+    return found
 
 
 def _pending(store: LocalStore) -> Unfinished | LoganonError | None:

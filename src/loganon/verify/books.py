@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from loganon.errors import LoganonError
 from loganon.pipeline import REASONS
+from loganon.policy.clauses import FROZEN
+from loganon.policy.hold import Hold
 from loganon.store import Partition, Record
 from loganon.store.balance import balances
 from loganon.store.deletions import BEGUN
+from loganon.store.documents import Document
 from loganon.store.files import Files
 from loganon.store.journal import Move, Unfinished
-from loganon.store.layout import SOURCES, STORE_FILE, TABLE, partition_name, record_file
+from loganon.store.layout import SOURCES, STORE_FILE, TABLE, parse_partition, partition_name, record_file
 from loganon.store.manifest import State
 from loganon.store.records import COUNTED
 from loganon.store.tree import FILE
+from loganon.verify.clauses import altered
 from loganon.verify.findings import Findings, count_of
 from loganon.verify.view import STAGING, View
 
 _OUTCOMES = frozenset((COUNTED, *REASONS))
+_RESTORE_DAY = "Restore that day from a backup, and find out who deleted it"
 _COMMIT = "_loganon/commit.json"
 
 
@@ -85,9 +90,11 @@ def check_conservation(
 
 def check_deletions(view: View, findings: Findings) -> None:
     """What is recorded as deleted is gone; what was begun is done."""
-    last: dict[str, str] = {}
-    for entry in view.store.deletions():
-        last[str(entry["partition"])] = str(entry["state"])
+    entries = view.store.deletions()
+    last = {str(entry["partition"]): str(entry["state"]) for entry in entries}
+    for held, hold in _deleted_though_held(view, entries):
+        path, what = f"{TABLE}/{partition_name(held)}", f"a partition was deleted that is held until {hold.until}"
+        findings.add("deletions", path, what, fix=_RESTORE_DAY, clauses=(f'hold "{hold.scope}".until',))
     standing = {day.isoformat() for day in view.days()}
     for day in sorted(last.keys() & standing):
         begun = last[day] == BEGUN
@@ -100,11 +107,26 @@ def check_deletions(view: View, findings: Findings) -> None:
         findings.note("deletions", f"gone, though a crash kept their end from the record: {', '.join(open_ended)}")
 
 
+def _deleted_though_held(view: View, entries: Sequence[Document]) -> Iterator[tuple[date, Hold]]:
+    """Each deletion under the policy that the store is held under, of a day that a hold of it covered by then."""
+    found: dict[tuple[date, str], Hold] = {}
+    for entry in entries:
+        day, moment = parse_partition(f"date={entry['partition']}"), str(entry.get("time", ""))[:10]
+        if day is not None and entry.get("policy_sha256") == view.store.policy.sha256:
+            holds = (each for each in view.policy.hold if each.covers(day) and moment < each.until.isoformat())
+            found |= {(day, hold.scope): hold for hold in holds}
+    yield from ((day, hold) for (day, _), hold in sorted(found.items(), key=lambda each: each[0]))
+
+
 def check_policy(view: View, findings: Findings) -> None:
     """The frozen text is the one whose hash the store bears."""
     stamp = view.store.policy
     if hashlib.sha256(stamp.text.encode()).hexdigest() != stamp.sha256:
-        findings.add("policy", STORE_FILE, "the policy's text is not the one that was frozen: its hash is another")
+        what = "the policy's text is not the one that was frozen: its hash is another"
+        findings.add("policy", STORE_FILE, what, clauses=altered(view.policy, stamp.sha256) or (FROZEN,))
+    if view.policy.keep_for.unlimited and view.policy.networks:
+        what = "what is kept without limit is shortened, not certified anonymous"
+        findings.add("policy", STORE_FILE, what, clauses=("keep_for",))
     if view.policy.name != stamp.name:
         findings.add("policy", STORE_FILE, "the policy's text bears another name")
 

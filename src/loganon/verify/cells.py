@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -13,11 +13,10 @@ import pyarrow.parquet as pq
 
 from loganon import gate
 from loganon.aggregate import TableSpec
-from loganon.fields import FIELDS
-from loganon.policy import Policy
 from loganon.shapes import personal
 from loganon.store.cell import REQUESTS, SCHEMA_VERSION, Footer, read_footer
 from loganon.store.layout import RESTORED, CellName
+from loganon.verify.clauses import columns_of
 from loganon.verify.findings import Findings, count_of
 from loganon.verify.footers import find_in_footer, is_sound
 from loganon.verify.values import Judge, list_versions, make_judges, plain_domains
@@ -26,6 +25,10 @@ from loganon.verify.view import View
 _ENDS = 4 + 8  # "PAR1"; the footer's length and "PAR1"
 _TIME = "time"
 _DOMAIN = "domain"
+ANSWER = "answer"
+ANSWERS = ("unknown", "other", "other-bot", "{invalid}", gate.REDACTED)
+"""What stands in a column in place of a value."""
+_ANSWERS = pa.array(ANSWERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class CellReader:
         self._findings = findings
         self._spec: TableSpec = view.policy.spec
         self._judges = make_judges(view.policy)
-        self._networks = _networks(view.policy)
+        self._networks = view.policy.networks
+        self._clauses = columns_of(view.policy)
         self._plain = plain_domains()
         self._versions = list_versions()
 
@@ -118,10 +122,13 @@ class CellReader:
         if schema != self._spec.schema:
             other = len(set(schema.names) - set(self._spec.schema.names))
             more = f", {count_of(other, 'column')} of them none of the policy's" if other else ""
-            self._add("columns", name, f"a cell has other columns or types than the policy{more}")
+            wrong = [field.name for field in self._spec.schema if field not in list(schema)]
+            clauses = (*(["fields"] if other or not wrong else []), *self._of(wrong))
+            self._add("columns", name, f"a cell has other columns or types than the policy{more}", clauses)
             return False
-        if any(column.null_count for column in table.columns):
-            self._add("columns", name, "a cell holds nulls")
+        nulls = [column for column in table.column_names if table[column].null_count]
+        if nulls:
+            self._add("columns", name, "a cell holds nulls", self._of(nulls))
             return False
         return True
 
@@ -131,8 +138,9 @@ class CellReader:
             what = f"{requests:,} requests, {sum(footer.lines.values()):,} lines by its footer"
             self._add("totals", name, what)
         least = {measure: pc.min(table[measure]).as_py() for measure in self._spec.measures}
-        if table.num_rows and (least[REQUESTS] < 1 or min(least.values()) < 0):
-            self._add("totals", name, "counts below what an access gives")
+        low = [measure for measure in least if table.num_rows and least[measure] < (measure == REQUESTS)]
+        if low:
+            self._add("totals", name, "counts below what an access gives", self._of(low))
         if not _is_ordered(table, self._spec.keys):
             self._add("rows", name, "rows that are not unique, or not in order")
         start = pa.scalar(name.start, self._spec.schema.field(_TIME).type)
@@ -154,11 +162,16 @@ class CellReader:
             hits = gate.check(pa.table([values], shape), shape, networks=self._networks)[1] if suspect else 0
             if hits:
                 what = f"{count_of(hits, 'value')} in {column} shaped like an address or an e-mail"
-                self._add("address", name, what)
+                self._add("address", name, what, ("fields", *self._of([column])))
             judge = self._judge(column, footer)
             strangers = judge(pl.Series(values)) if judge else 0
             if strangers:
-                self._add("values", name, f"{count_of(strangers, 'value')} in {column} of no list and no form")
+                self._add(
+                    "values",
+                    name,
+                    f"{count_of(strangers, 'value')} in {column} of no list and no form",
+                    self._of([column]),
+                )
 
     def _judge(self, column: str, footer: Footer) -> Judge | None:
         """The column's judge; domains that other lists let through than this version's are judged by form."""
@@ -170,13 +183,22 @@ class CellReader:
         for note, value in footer.notes.items():
             if is_sound(note, value):
                 self._findings.figures.setdefault("lists", {}).setdefault(note, Counter())[value] += 1
+        self._findings.counts["requests"] += pc.sum(table[REQUESTS]).as_py() or 0
+        for column in (each.name for each in table.schema if _is_text(each.type)):
+            empty = table.filter(pc.is_in(table[column], _ANSWERS)).select([column, REQUESTS]).to_pydict()
+            for answer, count in zip(empty[column], empty[REQUESTS], strict=True):
+                self._findings.counts[f"{ANSWER} {column} {answer}"] += count
         if _DOMAIN in table.column_names:
             sums = table.select([_DOMAIN, REQUESTS]).group_by(_DOMAIN).aggregate([(REQUESTS, "sum")])
             for domain, count in zip(*(sums.column(n).to_pylist() for n in (_DOMAIN, f"{REQUESTS}_sum")), strict=True):
                 self._findings.counts[f"domain {kind_of_domain(domain)}"] += count
 
-    def _add(self, check: str, name: CellName, what: str) -> None:
-        self._findings.add(check, name.path, what)
+    def _of(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """The clauses of these columns."""
+        return tuple(dict.fromkeys(key for column in columns for key in self._clauses.get(column, ())))
+
+    def _add(self, check: str, name: CellName, what: str, clauses: Iterable[str] | None = None) -> None:
+        self._findings.add(check, name.path, what, clauses=clauses)
 
 
 def kind_of_domain(domain: str) -> str:
@@ -194,15 +216,6 @@ def _is_ordered(table: pa.Table, keys: Sequence[str]) -> bool:
         first, second = table[key].slice(0, count), table[key].slice(1)
         after = pc.or_(pc.less(first, second), pc.and_(pc.equal(first, second), after))
     return bool(pc.all(after, min_count=0).as_py())
-
-
-def _networks(policy: Policy) -> dict[str, tuple[int, int]]:
-    found: dict[str, tuple[int, int]] = {}
-    for name, options in policy.kept():
-        row = FIELDS[name]
-        if row.networks is not None:
-            found |= {column: row.networks(options) for column, _ in row.columns(options)}
-    return found
 
 
 def _is_text(kind: pa.DataType) -> bool:

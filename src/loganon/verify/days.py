@@ -14,6 +14,7 @@ from loganon.store.quarantine import restored_file
 from loganon.store.sealing import is_due
 from loganon.store.tree import FILE
 from loganon.verify.cells import Cell, CellReader
+from loganon.verify.clauses import minima_of
 from loganon.verify.findings import Findings, count_of
 from loganon.verify.view import STAGING, View
 
@@ -115,12 +116,12 @@ def _check_cutoff(view: View, findings: Findings, state: State, today: date, *, 
 
 
 def _check_seal(view: View, findings: Findings, day: date, cells: Sequence[Cell]) -> None:
-    path = f"{TABLE}/{partition_name(day)}"
+    path, clauses = f"{TABLE}/{partition_name(day)}", minima_of(view.policy)
     sealed = {cell.footer.sealed for cell in cells}
     if len(sealed) > 1:
-        findings.add("sealed", path, "some of a day's cells are sealed, others are not")
+        findings.add("sealed", path, "some of a day's cells are sealed, others are not", clauses=clauses)
     elif sealed == {False} and is_due(day, view.now - GRACE):
-        findings.add("sealed", path, "a day was to be sealed more than a day ago")
+        findings.add("sealed", path, "a day was to be sealed more than a day ago", clauses=clauses)
 
 
 def _check_minimum(view: View, findings: Findings, day: date, cells: Sequence[Cell]) -> None:
@@ -131,7 +132,8 @@ def _check_minimum(view: View, findings: Findings, day: date, cells: Sequence[Ce
         rare = rare_values([count_values(table, fold) for table in tables], fold)
         if rare.height:
             what = f"{count_of(rare.height, 'value')} in {fold.columns[0]} seen in fewer than {fold.minimum} accesses"
-            findings.add("minimum", f"{TABLE}/{partition_name(day)}", what)
+            path = f"{TABLE}/{partition_name(day)}"
+            findings.add("minimum", path, what, clauses=minima_of(view.policy, fold.columns))
 
 
 def figures_of(days: Days) -> Mapping[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,32 +12,47 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from loganon.errors import CheckError, printable
+from loganon.policy.clauses import CLOSED_LIST, FROZEN
 from loganon.shapes import decode, holds_personal, personal
 
 HELD, BROKEN, NOT_CHECKED = "held", "broken", "not checked"
 
 
 class Promise(NamedTuple):
-    """What a check proves: the promise's word, what must hold, and the way out where it does not."""
+    """What a check proves: the promise's word, what must hold, the way out where it does not.
+
+    `clauses`: the keys of the policy that a finding breaks where it does not say itself which.
+    """
 
     word: str
     holds: str
     fix: str
+    clauses: tuple[str, ...] = ()
 
 
 _RESTORE = "Restore the store from a backup, or take a new one; docs/operations.md says how"
 _DEFECT = "Report it as a defect of loganon; until it is mended take the cell out of the store"
 _RETAIN = "Run `loganon retain`, and see that its timer runs"
 _FOREIGN = "Find out who put it there, and take it out of the store"
+_LISTED = (CLOSED_LIST,)
+_AGED = ("keep_for",)
 _RIGHTS = "Set mode and owner back as they were made, and find out who changed them"
 
 CHECKS: Mapping[str, Promise] = {
-    "columns": Promise("closed list", "every cell has exactly the policy's columns and types, and no nulls", _DEFECT),
-    "values": Promise("closed list", "values stand in the closed lists, or are of the form their field has", _DEFECT),
-    "keys": Promise("closed list", "footers and private files hold loganon's keys only, each of its form", _DEFECT),
-    "address": Promise("no address", "no text of the store is shaped like an address or an e-mail", _DEFECT),
-    "hidden": Promise("no address", "no cell holds bytes or values that none of its rows uses", _DEFECT),
-    "key": Promise("no address", "the key of the fingerprints lies outside the store", "Move it out, with --key-file"),
+    "columns": Promise(
+        "closed list", "every cell has exactly the policy's columns and types, and no nulls", _DEFECT, _LISTED
+    ),
+    "values": Promise(
+        "closed list", "values stand in the closed lists, or are of the form their field has", _DEFECT, _LISTED
+    ),
+    "keys": Promise(
+        "closed list", "footers and private files hold loganon's keys only, each of its form", _DEFECT, _LISTED
+    ),
+    "address": Promise("no address", "no text of the store is shaped like an address or an e-mail", _DEFECT, _LISTED),
+    "hidden": Promise("no address", "no cell holds bytes or values that none of its rows uses", _DEFECT, _LISTED),
+    "key": Promise(
+        "no address", "the key of the fingerprints lies outside the store", "Move it out, with --key-file", _LISTED
+    ),
     "conservation": Promise(
         "counted once", "of every source: lines stored + deleted + rejected = lines done", _RESTORE
     ),
@@ -48,25 +63,37 @@ CHECKS: Mapping[str, Promise] = {
     "generations": Promise("counted once", "the records are as many commits on as the store says", _RESTORE),
     "journal": Promise("counted once", "an unfinished commit can be finished", _RESTORE),
     "quarantine": Promise("counted once", "no damaged cell has been put aside", "It goes with its date"),
-    "cutoff": Promise("gone on time", "no partition stands from before the cutoff", _RETAIN),
+    "cutoff": Promise("gone on time", "no partition stands from before the cutoff", _RETAIN, _AGED),
     "elsewhere": Promise(
         "gone on time",
         "no file that `[[also_expire]]` names is past its age, and no hold has ended",
         "Run `loganon retain`; what the policy only reports is its owner's to delete",
     ),
-    "age": Promise("gone on time", "nothing is older than the policy's age", _RETAIN),
-    "retention": Promise("gone on time", "retention has run: the cutoff is that of today or yesterday", _RETAIN),
-    "deletions": Promise("gone on time", "what the deletion record calls deleted is gone", _RETAIN),
-    "copies": Promise("gone on time", "no cell has a second name, by which it would outlive its deletion", _FOREIGN),
-    "dates": Promise("gone on time", "every row lies in the partition and cell of its time", _DEFECT),
-    "clock": Promise("gone on time", "no commit, cutoff or partition is ahead of the clock", "Set the clock right"),
+    "age": Promise("gone on time", "nothing is older than the policy's age", _RETAIN, _AGED),
+    "retention": Promise("gone on time", "retention has run: the cutoff is that of today or yesterday", _RETAIN, _AGED),
+    "deletions": Promise("gone on time", "what the deletion record calls deleted is gone", _RETAIN, _AGED),
+    "copies": Promise(
+        "gone on time", "no cell has a second name, by which it would outlive its deletion", _FOREIGN, _AGED
+    ),
+    "dates": Promise(
+        "gone on time", "every row lies in the partition and cell of its time", _DEFECT, ("fields.time", *_AGED)
+    ),
+    "clock": Promise(
+        "gone on time", "no commit, cutoff or partition is ahead of the clock", "Set the clock right", _AGED
+    ),
     "minimum": Promise("rare values", "in sealed days no value is rarer than the policy's minimum", _DEFECT),
     "sealed": Promise("rare values", "days that are due are sealed, each in all its cells", "Run `loganon run`"),
-    "policy": Promise("one policy", "the frozen policy is the one whose hash the store bears", _RESTORE),
-    "stamp": Promise("one policy", "every cell bears the store's UUID and schema version, and its policy", _FOREIGN),
-    "foreign": Promise("one store", "nothing lies in the store's directory that loganon did not make", _FOREIGN),
-    "kinds": Promise("one store", "plain files and directories only: no link, device, pipe or socket", _FOREIGN),
-    "device": Promise("one store", "the store lies on one file system", "Unmount what is mounted within it"),
+    "policy": Promise("one policy", "the frozen policy is the one whose hash the store bears", _RESTORE, (FROZEN,)),
+    "stamp": Promise(
+        "one policy", "every cell bears the store's UUID and schema version, and its policy", _FOREIGN, (FROZEN,)
+    ),
+    "foreign": Promise(
+        "one store", "nothing lies in the store's directory that loganon did not make", _FOREIGN, _LISTED
+    ),
+    "kinds": Promise(
+        "one store", "plain files and directories only: no link, device, pipe or socket", _FOREIGN, _LISTED
+    ),
+    "device": Promise("one store", "the store lies on one file system", "Unmount what is mounted within it", _AGED),
     "modes": Promise("one store", "files and directories have the modes they were made with", _RIGHTS),
     "owner": Promise("one store", "everything belongs to one user, and the table to its group", _RIGHTS),
     "raw": Promise("raw logs", "the logs given by --raw are no older than the policy says of them", "Delete them"),
@@ -85,6 +112,8 @@ FIGURES: Mapping[str, str] = {
     "bytes": "their size on the disk",
     "texts": "distinct texts that were searched for addresses and e-mails, cell by cell",
     "domain": "share of all accesses whose domain is `unknown`, `other`, `{redacted}`, a public suffix",
+    "requests": "accesses that the table counts",
+    "answers": "of these, by column: those with `unknown`, `other`, `other-bot`, `{invalid}`, `{redacted}` for a value",
     "lists": "versions of lists and databases that the footers name, and how many cells name each",
 }
 """The figures of the report, and what they say."""
@@ -94,12 +123,19 @@ FIGURES: Mapping[str, str] = {
 class Finding:
     """One thing that breaks a promise: where, as a path under the store or of a raw log, and what; never a value.
 
-    `fix`: the way out, where it is another than the check's.
+    `fix`: the way out, where it is another than the check's; `clauses`: the keys of the policy that are broken, as
+    `policy diff` writes them; none where it is the store that is damaged.
     """
 
     where: str
     what: str
     fix: str = ""
+    clauses: tuple[str, ...] = ()
+
+    @property
+    def says(self) -> str:
+        """What is wrong, and which clauses it breaks."""
+        return f"{self.what}; this breaks {' and '.join(self.clauses)}" if self.clauses else self.what
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +156,9 @@ class Check:
             "promise": promise.word,
             "holds": promise.holds,
             "outcome": self.outcome,
-            "findings": [{"where": found.where, "what": found.what} for found in self.findings],
+            "findings": [
+                {"where": each.where, "what": each.what, "clauses": list(each.clauses)} for each in self.findings
+            ],
             "notes": list(self.notes),
             "why": self.why,
         }
@@ -152,7 +190,7 @@ class Verification:
         """One error for each finding."""
         return tuple(
             CheckError(
-                f"{check.id}: {found.what}",
+                f"{check.id}: {found.says}",
                 where=str(Path(self.store) / found.where),
                 fix=found.fix or CHECKS[check.id].fix,
             )
@@ -184,9 +222,10 @@ class Findings:
     figures: dict[str, Any] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, check: str, where: str, what: str, *, fix: str = "") -> None:
-        """A promise is broken."""
-        self.broken.setdefault(check, []).append(Finding(shown(where), what, fix))
+    def add(self, check: str, where: str, what: str, *, fix: str = "", clauses: Iterable[str] | None = None) -> None:
+        """A promise is broken; `clauses`: which of the policy, where the check alone does not say it."""
+        broken = CHECKS[check].clauses if clauses is None else tuple(clauses)
+        self.broken.setdefault(check, []).append(Finding(shown(where), what, fix, broken))
 
     def note(self, check: str, text: str) -> None:
         """Something worth knowing that breaks nothing."""

@@ -29,12 +29,13 @@ def check_place(view: View, findings: Findings) -> None:
             findings.add("copies", entry.path, f"a cell has {count_of(entry.links, 'name')}")
         if _is_key(view, entry):
             findings.add("key", entry.path, "a file holds the key of this store's fingerprints")
+    shared = ("purpose.share",) if view.policy.purpose.share == "none" else ()
     for check, faults in (
         ("modes", find_wrong_modes(view.entries, view.store.modes)),
         ("owner", find_wrong_owners(view.entries, view.store.modes)),
     ):
         for fault in faults:
-            findings.add(check, fault.path or ".", fault.what)
+            findings.add(check, fault.path or ".", fault.what, clauses=shared)
 
 
 def _is_key(view: View, entry: Entry) -> bool:

@@ -33,7 +33,7 @@ def check_raw(policy: Policy, findings: Findings, patterns: Sequence[str], now: 
             rule = policy.raw.error if is_error else policy.raw.access
             what = _breach(rule, newest, now) if size else ""
             if what:
-                findings.add("raw", str(path), what)
+                findings.add("raw", str(path), what, clauses=("raw.error" if is_error else "raw.access",))
 
 
 def _files(pattern: str) -> Iterator[tuple[Path, datetime, int]]:

@@ -228,4 +228,4 @@ def _birth(part: SourceBatch, now: datetime) -> Birth:
 
 
 def _parts(placed: Placed, source: str) -> dict[CellName, Part]:
-    return {name: Part(placed.lines[name][source], rows) for name, rows in placed.cells.items()}
+    return {name: Part(placed.lines[name][source], rows) for name, rows in placed.cells()}

@@ -1,70 +1,31 @@
-"""Live logs into one store for as long as they last: when a round is due, and what becomes of one that fails.
+"""Live logs into one store for as long as they last: round after round, and what becomes of one that fails.
 
 A round reads what is new in all logs and commits it at once. A log is known through rotation by its content, so that a
 round is a run like any other; the watch holds what is renamed or unlinked until it is read. Standard input and syslog,
-which cannot be read again, become rows as they come. No clock is read here: `Ticker` does.
+which cannot be read again, become rows as they come. No clock is read here: `pace.Ticker` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from dataclasses import replace
+from datetime import timedelta
 
 from loganon import job
 from loganon.errors import BusyError, ConfigurationError, InternalError, LoganonError
-from loganon.figures import Figures, Totals, figures_of
+from loganon.following.figures import Figures, Totals, figures_of
+from loganon.following.pace import Pace, Terms, Ticker
+from loganon.following.session import Session, Target
+from loganon.following.troubles import Teller, Troubles
+from loganon.following.watch import Watch
 from loganon.reading import Reading
-from loganon.session import Session, Target
 from loganon.sources.live import Live
 from loganon.summary import Summary
-from loganon.troubles import Teller, Troubles
-from loganon.watch import Watch
-
-COMMIT_SHARE = 20
-"""Rounds begin at least so many times the duration of the last commit after it ended."""
-
-LONGEST_BACKOFF = 60.0
-RETENTION_EVERY = timedelta(hours=1)
-STOP_READING = 4.0
-"""Seconds after a stop was asked for in which logs are still read; what was read then is committed."""
-
-STOP_COMMITTING = 4.0
-"""Seconds after these in which the last rounds of many stores still begin."""
 
 _LOCK_WAIT = 2.0  # seconds of one attempt to take the store's lock: between attempts logs are watched
-_NEVER = float("-inf")
 _STORE = "store"
 _RETENTION = "deletion"
 _PATH = "path "
-
-
-class Ticker(Protocol):
-    """The clock of a follower."""
-
-    def now(self) -> datetime:
-        """The time, UTC."""
-        ...
-
-    def seconds(self) -> float:
-        """Seconds of a clock that never steps."""
-        ...
-
-    def pause(self, seconds: float) -> None:
-        """So much time passes."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """When a round is due, and by which clock. `wait`: how long another process may hold the store unremarked."""
-
-    flush_interval: float = 60.0
-    flush_bytes: int = 64 << 20
-    retain: bool = True
-    wait: float = 60.0
-    clock: job.Clock = field(default_factory=lambda: job.Clock(datetime.fromtimestamp(0, UTC)))
 
 
 class Follower:
@@ -90,6 +51,7 @@ class Follower:
         self._lives = tuple(lives)
         self._ticker = ticker
         self._terms = terms
+        self._pace = Pace(terms, ticker)
         self._troubles = Troubles(teller)
         self._session = Session(
             target,
@@ -99,19 +61,12 @@ class Follower:
             teller=teller,
             troubles=self._troubles,
             seconds=ticker.seconds,
-            ended=self._is_over,
+            ended=lambda: self._pace.over,
             progress=self._progress,
         )
         self.add(logs, reading)
         self._totals = Totals("", str(target.path))
         self._running: Summary | None = None
-        self._deadline: float | None = None
-        self._rounds = 0
-        self._failures = 0
-        self._backoff = 0.0
-        self._busy_since: float | None = None
-        self._last_round = self._last_end = self._not_before = _NEVER
-        self._commit_seconds = 0.0
         self.figures = self._figures()
 
     @property
@@ -161,8 +116,7 @@ class Follower:
 
     def stop(self) -> None:
         """Nothing more is read after some seconds; may be called from a signal handler."""
-        if self._deadline is None:
-            self._deadline = self._ticker.seconds() + STOP_READING
+        if self._pace.stop():
             for live in self._lives:
                 live.feed.stop()
 
@@ -170,10 +124,11 @@ class Follower:
         """The last round is done, and everything is let go; what was done in all."""
         self.stop()
         self.look()
-        while not self._is_over() and not all(live.feed.ended for live in self._lives):
+        while not self._pace.over and not all(live.feed.ended for live in self._lives):
             self._take(hurry=True)
             self._ticker.pause(0.05)
-        failed = None if self._is_late() else self._round()
+        waits = any(intake.waits for intake in self._session.intakes)  # and could not be read again
+        failed = self._round() if waits or not self._pace.late else None
         whole = self._totals.summary
         if failed is not None:
             whole.report(failed)
@@ -189,14 +144,6 @@ class Follower:
         self.watch.close()
         for live in self._lives:
             live.feed.close()
-
-    def _is_over(self) -> bool:
-        return self._deadline is not None and self._ticker.seconds() >= self._deadline
-
-    def _is_late(self) -> bool:
-        """The stop took its time, and nothing waits that could not be read again."""
-        late = self._deadline is not None and self._ticker.seconds() >= self._deadline + STOP_COMMITTING
-        return late and not any(intake.waits for intake in self._session.intakes)
 
     def _tell_missing(self) -> None:
         missing = self.watch.troubles
@@ -214,17 +161,17 @@ class Follower:
     # --- when ---------------------------------------------------------------------------------------------------------
 
     def _is_due(self) -> bool:
-        moment = self._ticker.seconds()
-        if self._deadline is not None or moment < self._not_before:
+        if self._pace.held_up:
             return False
-        if not self._rounds or self._backoff or self._retention_due(self._ticker.now()):
+        if self._pace.urgent or self._retention_due() or self._drained:
             return True
-        if self._drained or any(intake.full for intake in self._session.intakes):
+        if any(intake.full for intake in self._session.intakes):
             return True
         pending = self._pending()
-        if pending is None or moment < self._last_end + COMMIT_SHARE * self._commit_seconds:
-            return False
-        return moment - self._last_round >= self._terms.flush_interval or pending >= self._terms.flush_bytes
+        return pending is not None and self._pace.due(pending)
+
+    def _retention_due(self) -> bool:
+        return self._pace.retention_due(self._session.last_retention)
 
     def _pending(self) -> int | None:
         """Bytes that wait for a round; None: there is nothing to do."""
@@ -234,31 +181,23 @@ class Follower:
             return None
         return sum(watched.lag for watched in due) + sum(intake.pending for intake in waiting)
 
-    def _retention_due(self, now: datetime) -> bool:
-        """At the start, each hour, and when a day begins: what is past its day goes at once."""
-        last = self._session.last_retention
-        if not self._terms.retain or self._deadline is not None:
-            return False
-        return last is None or now.date() != last.date() or not timedelta() <= now - last < RETENTION_EVERY
-
     # --- a round ------------------------------------------------------------------------------------------------------
 
     def _round(self) -> LoganonError | None:
         """One attempt; what fails is told, tried again later, and the answer."""
         failed: LoganonError | None = None
         now = self._ticker.now()
-        self._last_round = self._ticker.seconds()
+        self._pace.begin()
         try:
             summary = self._running = Summary(self._session.open(now), str(self.path))
             clock, wait = replace(self._terms.clock, now=now), timedelta(seconds=min(self._terms.wait, _LOCK_WAIT))
-            final = self._deadline is not None
-            self._session.attempt(summary, clock, wait, retain=self._retention_due(now), final=final)
+            final = self._pace.stopping
+            self._session.attempt(summary, clock, wait, retain=self._retention_due(), final=final)
         except LoganonError as error:
             self.fail(error)
             failed = error
         else:
-            self._rounds += 1
-            self._backoff, self._busy_since, self._not_before = 0.0, None, _NEVER
+            self._pace.succeeded()
             self._troubles.over(_RETENTION)
             self._troubles.over(_STORE, f"{self.path}: the store can be used again")
         finally:
@@ -266,32 +205,25 @@ class Follower:
         return failed
 
     def _end_round(self) -> None:
-        if self._running is not None:
-            self._totals.add(self._running)
-            self._commit_seconds = self._running.commit_seconds or self._commit_seconds
-            self._running = None
-        self._last_end = self._ticker.seconds()
+        done, self._running = self._running, None
+        if done is not None:
+            self._totals.add(done)
+        self._pace.end(done.commit_seconds if done is not None else 0.0)
 
     def fail(self, error: LoganonError) -> None:
         """It cannot go on now; that is told, and it is tried again after a pause."""
-        moment = self._ticker.seconds()
-        self._failures += 1
-        self._backoff = min(max(1.0, 2 * self._backoff), LONGEST_BACKOFF)
-        self._not_before = moment + self._backoff
+        told = self._pace.failed(busy=isinstance(error, BusyError))
         if isinstance(error, ConfigurationError | InternalError):  # such as a policy that was changed: look again
             self._session.close()
             self._prune()
-        if isinstance(error, BusyError):
-            self._busy_since = moment if self._busy_since is None else self._busy_since
-            if moment - self._busy_since < self._terms.wait:
-                return
-        self._troubles.met(_STORE, error)
+        if told:
+            self._troubles.met(_STORE, error)
 
     def _prune(self) -> None:
         """What is past its day goes although nothing can be stored; why it does not is said by what stands there."""
-        now = self._ticker.now()
         summary = Summary(self._totals.summary.policy, str(self.path))
-        if self._retention_due(now):
+        if self._retention_due():
+            now = self._ticker.now()
             try:
                 self._session.prune(replace(self._terms.clock, now=now), timedelta(seconds=_LOCK_WAIT), summary)
             except LoganonError as error:
@@ -315,9 +247,9 @@ class Follower:
             lag=sum(watched.lag for watched in held) + sum(intake.pending for intake in session.intakes),
             logs=len(held),
             troubles=len(self._troubles),
-            failures=self._failures,
-            backoff=self._backoff,
-            ready=self._rounds > 0,
+            failures=self._pace.failures,
+            backoff=self._pace.backoff,
+            ready=self._pace.rounds > 0,
             ticked=self._ticker.seconds(),
             last_commit=session.last_commit,
             last_retention=session.last_retention,

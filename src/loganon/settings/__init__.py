@@ -11,20 +11,27 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from loganon.errors import ConfigurationError
-from loganon.exclude import Rule, parse_rules
-from loganon.formats.given import resolve
-from loganon.lookups import open_lookups
-from loganon.mistakes import Mistakes, mistakes_of, nearest
-from loganon.patterns import SITE, check_pattern, check_template
-from loganon.periods import parse_duration
-from loganon.store import check_writer
+from loganon.mistakes import Mistakes, mistakes_of
+from loganon.patterns import SITE
+from loganon.settings.values import (
+    Duration,
+    Format,
+    Label,
+    Paths,
+    PathText,
+    Patterns,
+    Proxies,
+    Rules,
+    Store,
+    Words,
+    Writer,
+    Zone,
+)
 
 _FORMATS = frozenset({"format", "format_file", "format_from"})
 """Three ways to say one thing: whoever gives one of them leaves nothing of what was said before."""
@@ -43,143 +50,38 @@ class SettingsError(ConfigurationError):
         super().__init__("; ".join(str(mistake) for mistake in mistakes))
 
 
-def _wrong(what: str, fix: str = "") -> PydanticCustomError:
-    return PydanticCustomError("said", "{what}", {"what": what, "fix": fix})
-
-
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
-def _words(value: object) -> object:
-    return tuple(value.split()) if isinstance(value, str) else _listed(value)
-
-
-def _format(value: str) -> str:
-    try:
-        resolve(value)
-    except ConfigurationError as error:
-        raise _wrong(error.what, error.fix) from None
-    return value
-
-
-def _zone(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return ZoneInfo(value)
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        fix = nearest(value, available_timezones()) or "Name one as Europe/Berlin"
-        raise _wrong("there is no such time zone", fix) from None
-
-
-def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-def _rule(value: object) -> object:
-    if not isinstance(value, dict):
-        return value
-    try:
-        return parse_rules([value], where="")[0]
-    except ConfigurationError as error:
-        raise _wrong(error.what, error.fix) from None
-
-
-def _proxy(value: str) -> str:
-    try:
-        open_lookups((), (value,))
-    except ConfigurationError as error:
-        raise _wrong(error.what, error.fix) from None
-    return value
-
-
-def _path(value: str) -> str:
-    if not value.strip() or value.startswith("~"):
-        raise _wrong("no path", "Write it in full, or from the folder of the configuration file")
-    return value
-
-
-def _pattern(value: str) -> str:
-    try:
-        check_pattern(_path(value))
-    except ValueError as error:
-        raise _wrong(str(error)) from None
-    return value
-
-
-def _template(value: str) -> str:
-    try:
-        check_template(_path(value))
-    except ValueError as error:
-        raise _wrong(str(error)) from None
-    return value
-
-
-def _label(value: str) -> str:
-    if not value.strip():
-        raise _wrong("the label is empty", "Leave it out, or name the logs")
-    return value
-
-
-def _writer(value: str) -> str:
-    try:
-        check_writer(value)
-    except ConfigurationError as error:
-        raise _wrong(error.what, error.fix) from None
-    return value
-
-
-_Path = Annotated[str, BeforeValidator(_path)]
-_Paths = Annotated[tuple[_Path, ...], BeforeValidator(_listed), Field(strict=False)]
-_Patterns = Annotated[
-    tuple[Annotated[str, BeforeValidator(_pattern)], ...], BeforeValidator(_listed), Field(strict=False)
-]
-_Proxies = Annotated[tuple[Annotated[str, BeforeValidator(_proxy)], ...], BeforeValidator(_listed), Field(strict=False)]
-_Rules = Annotated[tuple[Annotated[Rule, BeforeValidator(_rule)], ...], BeforeValidator(_listed), Field(strict=False)]
-_Words = Annotated[tuple[str, ...], BeforeValidator(_words), Field(strict=False)]
-_Store = Annotated[str, BeforeValidator(_template)]
-_Duration = Annotated[dt.timedelta, BeforeValidator(_duration)]
-
-
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, arbitrary_types_allowed=True)
 
 
 class Common(_Part):
     """What stands in an `[[input]]`, or before all of them as its default."""
 
-    store: _Store | None = Field(None, description="The store; `{site}` may stand in it")
+    store: Store | None = Field(None, description="The store; `{site}` may stand in it")
     policy: str | None = Field(
         None, min_length=1, description="The policy of a new store (default: imos); a standing store has its own"
     )
-    exclude: _Rules = Field(
+    exclude: Rules = Field(
         (), description="Lines to leave out: tables of `path` (a glob), `client` (a network), `browser`, `method`"
     )
-    format: Annotated[str, BeforeValidator(_format)] = Field(
-        "auto", description="The logs' format: a name, or the server's own string"
-    )
-    format_file: _Path | None = Field(None, description="A TOML file that describes the format")
-    format_from: _Path | None = Field(None, description="`CONF[:NAME]`: read the format out of the server's file")
-    fields: _Words = Field((), description="The columns of W3C logs without a header")
-    timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] | None = Field(
-        None, description="The zone of times without an offset"
-    )
+    format: Format = Field("auto", description="The logs' format: a name, or the server's own string")
+    format_file: PathText | None = Field(None, description="A TOML file that describes the format")
+    format_from: PathText | None = Field(None, description="`CONF[:NAME]`: read the format out of the server's file")
+    fields: Words = Field((), description="The columns of W3C logs without a header")
+    timezone: Zone | None = Field(None, description="The zone of times without an offset")
     date: dt.date | None = Field(None, description="A day of the logs, for times without a year")
     final: bool = Field(default=False, description="The logs are complete: an unterminated last line is a line")
-    provider_db: _Paths = Field((), description="MMDB files that know networks' providers, asked in this order")
-    trusted_proxy: _Proxies = Field((), description="Proxies whose forwarded addresses are believed")
+    provider_db: Paths = Field((), description="MMDB files that know networks' providers, asked in this order")
+    trusted_proxy: Proxies = Field((), description="Proxies whose forwarded addresses are believed")
     remove_source: bool = Field(default=False, description="Remove each log once all of it is committed")
-    raw: _Patterns = Field((), description="Raw logs that `verify` holds to the policy; `{site}` may stand in them")
+    raw: Patterns = Field((), description="Raw logs that `verify` holds to the policy; `{site}` may stand in them")
 
 
 class InputSettings(Common):
     """One `[[input]]`: logs of one kind, for one store or for one of each site."""
 
-    logs: _Patterns = Field(description="Globs of the logs; `{site}` names the stream")
-    stream: Annotated[str, BeforeValidator(_label)] | None = Field(
-        None, description="The logs' label, where no `{site}` names it"
-    )
+    logs: Patterns = Field(description="Globs of the logs; `{site}` names the stream")
+    stream: Label | None = Field(None, description="The logs' label, where no `{site}` names it")
 
     @property
     def target(self) -> str:
@@ -191,13 +93,11 @@ class InputSettings(Common):
 class Settings(Common):
     """A configuration file. What its inputs leave out is filled in: `input` is what is to be carried out."""
 
-    key_file: _Path | None = Field(None, description="The key of the fingerprints")
-    writer: Annotated[str, BeforeValidator(_writer)] | None = Field(
-        None, description="This writer's name, where several write into one store"
-    )
+    key_file: PathText | None = Field(None, description="The key of the fingerprints")
+    writer: Writer | None = Field(None, description="This writer's name, where several write into one store")
     group: str | None = Field(None, min_length=1, description="New stores' tables can be read by this group")
-    lead: _Duration | None = Field(None, description="Drop what would expire within this time, too")
-    wait: _Duration | None = Field(None, description="How long to wait for another process")
+    lead: Duration | None = Field(None, description="Drop what would expire within this time, too")
+    wait: Duration | None = Field(None, description="How long to wait for another process")
     input: tuple[InputSettings, ...] = Field((), strict=False, description="The inputs")
 
 

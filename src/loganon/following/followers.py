@@ -8,14 +8,15 @@ from functools import partial
 from typing import Protocol
 
 from loganon.errors import LoganonError
-from loganon.figures import Figures, Totals, figures_of
-from loganon.follow import Follower, Ticker
+from loganon.following.figures import Figures, Totals, figures_of
+from loganon.following.follower import Follower
+from loganon.following.pace import Ticker
+from loganon.following.troubles import Teller, Troubles
 from loganon.patterns import SITE, site_of
 from loganon.policy import Policy
 from loganon.settings import InputSettings
 from loganon.sites import Feed, Readings, Site, find_feeds, find_sites, policy_of, store_key
 from loganon.summary import Summary
-from loganon.troubles import Teller, Troubles
 
 SEARCH_EVERY = 10.0
 """Seconds between two looks for sites that are new."""

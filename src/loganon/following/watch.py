@@ -150,10 +150,11 @@ class Watch:
     def take(self, *, final: bool = False) -> list[tuple[Watched, Stamp]]:
         """The logs to be read, each with its stamp; none of them is let go until it is given back.
 
-        `final`: nothing comes after this, so that logs that failed are left out.
+        `final`: nothing comes after this, so that logs that failed are left out, but for those that were only empty.
         """
         with self._lock:
-            taken = [(each, each.stamp) for each in self._held.values() if each.due and not (final and each.failed)]
+            due = [each for each in self._held.values() if each.due]
+            taken = [(each, each.stamp) for each in due if not final or each.failed in ("", "empty")]
             self._before, self._taken = self._taken, self._wall
             for watched, _ in taken:
                 watched.busy = True

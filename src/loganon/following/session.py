@@ -14,19 +14,18 @@ from pathlib import Path
 from loganon import job
 from loganon.chunks import Window
 from loganon.errors import CannotWriteError, LoganonError
+from loganon.following.databases import Databases
+from loganon.following.intake import Intake
+from loganon.following.troubles import Teller, Troubles
+from loganon.following.watch import Stamp, Watch, Watched
 from loganon.ingest import Ingest
-from loganon.intake import Intake
 from loganon.keys import Key
-from loganon.lookups import Lookups
-from loganon.lookups.providers import ProviderDatabase, open_database
 from loganon.policy import Policy
 from loganon.reading import Input, Reading
 from loganon.recognition import last_of
 from loganon.sources.live import Live
 from loganon.store import Place, Store, open_or_none, open_standing
 from loganon.summary import LogSummary, Summary
-from loganon.troubles import Teller, Troubles
-from loganon.watch import Stamp, Watch, Watched
 
 _PAST = timedelta(days=1)  # a rotated log that is older than the stream's last commit by this is known
 _RETENTION = "retention"
@@ -84,6 +83,7 @@ class Session:
         self._searched = False
         self._teller = teller
         self._troubles = troubles
+        self._databases = Databases(teller, troubles)
         self._seconds = seconds
         self._ended = ended
         self._progress = progress
@@ -286,35 +286,12 @@ class Session:
             self._watch.search_beside(watched)
 
     def _renew_databases(self, opened: _Opened) -> None:
-        """Databases whose files have changed are opened anew; where that fails the open one is kept."""
-        readings = dict.fromkeys((self._reading, *self._readings.values()))  # each is one object, whoever shares it
-        databases = {id(each): each for reading in readings for each in reading.lookups.databases}
-        renewed = {name: self._renewed(database) for name, database in databases.items()}
-        if all(renewed[name] is database for name, database in databases.items()):
-            return
-        fresh: dict[Reading, Reading] = {}
-        for before in readings:
-            new = tuple(renewed[id(each)] for each in before.lookups.databases)
-            lookups = Lookups(new, before.lookups.trusted_proxies)
-            same = all(one is other for one, other in zip(new, before.lookups.databases, strict=True))
-            fresh[before] = before if same else replace(before, lookups=lookups)
-            if fresh[before] is not before:
-                opened.ingest.forget(before)
-        self._readings = {pattern: fresh[reading] for pattern, reading in self._readings.items()}
-        if fresh[self._reading] is not self._reading:
+        """Databases whose files have changed are opened anew, for all that use them."""
+        fresh = self._databases.renewed((self._reading, *self._readings.values()))
+        for before in fresh:
+            opened.ingest.forget(before)
+        self._readings = {pattern: fresh.get(reading, reading) for pattern, reading in self._readings.items()}
+        if self._reading in fresh:
             self._reading = fresh[self._reading]
             for intake in self.intakes:
                 intake.read_as(self._reading)
-
-    def _renewed(self, database: ProviderDatabase) -> ProviderDatabase:
-        if database.is_current():
-            return database
-        subject = f"database {database.path}"
-        try:
-            found = open_database(database.path)
-        except LoganonError as error:
-            self._troubles.met(subject, error)
-            return database
-        self._troubles.over(subject)
-        self._teller.note(f"{database.path}: the database was opened anew (of {found.built:%Y-%m-%d})")
-        return found

@@ -1,7 +1,7 @@
-"""What a follower looks like from outside: `/metrics` for Prometheus, `/healthz`, `/readyz`. Nothing from a log.
+"""What a follower looks like from outside: a server of `/metrics`, `/healthz` and `/readyz`. Nothing from a log.
 
-Labels are the store's path and reasons from closed lists. The server is the standard library's, for one scraper and one
-prober: few connections at once, little time for each, no request is logged or looked at beyond its path.
+It is the standard library's, for one scraper and one prober: few connections at once, little time for each, no request
+is logged or looked at beyond its path.
 """
 
 from __future__ import annotations
@@ -10,21 +10,17 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as day_time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_address
 from socketserver import ThreadingMixIn
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from loganon.errors import ConfigurationError
-from loganon.figures import Figures
+from loganon.following.metrics import Figured, Look
 
 STALE = 120.0
 """Seconds without a tick of the loop after which it is taken for dead: a round on a slow disk may take its time."""
@@ -33,100 +29,12 @@ MOST_CONNECTIONS = 8
 REQUEST_SECONDS = 3.0
 REQUEST_BYTES = 8192
 
-Look = Callable[[], Sequence[Figures]]
+_PATIENCE = 2.0  # seconds at most for a connection that was closed to be gone: its thread has only to wake up
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_COVERAGE = ("domain", "suffix", "unknown", "other")
-
-
-class Figured(Collector):
-    """The metrics of all followers, made of their figures at each scrape."""
-
-    def __init__(self, look: Look, today: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._look = look
-        self._now = today
-
-    def collect(self) -> Iterator[Metric]:
-        """All metrics; each store has its own sample of each."""
-        stores = self._look()
-        yield from _lines(stores)
-        for name, text, value in _COUNTERS:
-            counter = CounterMetricFamily(name, text, labels=["store"])
-            for each in stores:
-                counter.add_metric([each.store], value(each))
-            yield counter
-        for name, text, reading in _GAUGES:
-            gauge = GaugeMetricFamily(name, text, labels=["store"])
-            for each in stores:
-                if (found := reading(each)) is not None:
-                    gauge.add_metric([each.store], found)
-            yield gauge
-        yield self._ages(stores)
-
-    def _ages(self, stores: Sequence[Figures]) -> Metric:
-        gauge = GaugeMetricFamily(
-            "loganon_oldest_partition_age_seconds", "Time since the oldest stored day began.", labels=["store"]
-        )
-        for each in stores:
-            if each.oldest is not None:
-                gauge.add_metric([each.store], (self._now() - _midnight(each.oldest)) / timedelta(seconds=1))
-        return gauge
-
-
-def _lines(stores: Sequence[Figures]) -> Iterator[Metric]:
-    """Lines by outcome: read = counted + already counted + rejected."""
-    read = CounterMetricFamily("loganon_lines_read", "Lines read, those known before included.", labels=["store"])
-    counted = CounterMetricFamily("loganon_lines_counted", "Lines counted into the store.", labels=["store"])
-    known = CounterMetricFamily("loganon_lines_already_counted", "Lines that an earlier process had.", labels=["store"])
-    rejected = CounterMetricFamily("loganon_lines_rejected", "Lines rejected, by reason.", labels=["store", "reason"])
-    domains = CounterMetricFamily(
-        "loganon_lines_by_provider",
-        "Lines counted, by what is kept of their provider: a domain, a public suffix, unknown, other.",
-        labels=["store", "reason"],
-    )
-    dropped = CounterMetricFamily(
-        "loganon_syslog_dropped", "Datagrams lost: in the kernel, or in our queue.", labels=["store", "reason"]
-    )
-    for each in stores:
-        read.add_metric([each.store], sum(each.lines.values()))
-        counted.add_metric([each.store], each.lines["counted"])
-        known.add_metric([each.store], each.lines["already_counted"])
-        for reason, lines in each.lines.items():
-            if reason not in ("counted", "already_counted"):
-                rejected.add_metric([each.store, reason], lines)
-        for kind in _COVERAGE:
-            domains.add_metric([each.store, kind], each.domains.get(kind, 0))
-        for reason, datagrams in each.dropped.items():
-            dropped.add_metric([each.store, reason], datagrams)
-    yield from (read, counted, known, rejected, domains, dropped)
-
-
-def _seconds(moment: datetime | None) -> float | None:
-    return moment.timestamp() if moment is not None else None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, day_time(), UTC)
-
-
-_COUNTERS: tuple[tuple[str, str, Callable[[Figures], float]], ...] = (
-    ("loganon_lines_redacted", "Lines in which the gate replaced a value.", lambda f: f.redacted),
-    ("loganon_read_bytes", "Bytes of log files read.", lambda f: f.bytes_read),
-    ("loganon_failures", "Rounds that failed and were tried again.", lambda f: f.failures),
-    ("loganon_syslog_received", "Datagrams received.", lambda f: f.received),
-)
-_GAUGES: tuple[tuple[str, str, Callable[[Figures], float | None]], ...] = (
-    ("loganon_lag_bytes", "Bytes written to logs that are not committed yet.", lambda f: f.lag),
-    ("loganon_logs", "Logs that are held open.", lambda f: f.logs),
-    ("loganon_troubles", "Logs, databases and stores that cannot be used now.", lambda f: f.troubles),
-    ("loganon_backoff_seconds", "Pause after the last failure; 0: the last round succeeded.", lambda f: f.backoff),
-    ("loganon_ready", "1 after the first round that succeeded.", lambda f: float(f.ready)),
-    ("loganon_last_commit_timestamp_seconds", "When lines were last committed.", lambda f: _seconds(f.last_commit)),
-    ("loganon_last_retention_timestamp_seconds", "When retention ran last.", lambda f: _seconds(f.last_retention)),
-)
 
 
 class Server(ThreadingMixIn, HTTPServer):
-    """Answers on `address`; a connection beyond the eighth at once is closed without an answer."""
+    """Answers on `address`, few at once; one more closes the oldest that has not asked yet, or is closed itself."""
 
     daemon_threads = True
     block_on_close = False
@@ -135,6 +43,8 @@ class Server(ThreadingMixIn, HTTPServer):
     def __init__(self, host: str, port: int, look: Look, seconds: Callable[[], float]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._silent: dict[socket.socket, None] = {}
+        self._lock = threading.Lock()
         self._look = look
         self._seconds = seconds
         self._registry = CollectorRegistry(auto_describe=False)
@@ -170,17 +80,35 @@ class Server(ThreadingMixIn, HTTPServer):
         self.server_address = self.socket.getsockname()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """A thread for the request, if one is free."""
+        """A thread for the request, if one is free: whoever connects and says nothing keeps none from one that asks."""
         if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+            self._close_oldest()
+            if not self._free.acquire(timeout=_PATIENCE):
+                self.shutdown_request(request)
+                return
+        with self._lock:
+            self._silent[request] = None
         super().process_request(request, client_address)
+
+    def has_asked(self, request: socket.socket) -> None:
+        """It is not closed any more in favour of another."""
+        with self._lock:
+            self._silent.pop(request, None)
+
+    def _close_oldest(self) -> None:
+        with self._lock:
+            oldest = next(iter(self._silent), None)
+            if oldest is not None:
+                del self._silent[oldest]
+                with suppress(OSError):  # it has just gone by itself
+                    oldest.shutdown(socket.SHUT_RDWR)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answers one request."""
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self.has_asked(request)
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -198,6 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.rfile = io.BytesIO(_head(self.connection))
+        self.server.has_asked(self.connection)
         self.connection.settimeout(REQUEST_SECONDS)
 
     def do_GET(self) -> None:

@@ -1,0 +1,103 @@
+"""Permitted rows of what a caller gives, feed by feed: parsed, treated and gated; no minimum, no retention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from itertools import chain
+
+from loganon.chunks import Chunk, Window
+from loganon.columns import ColumnParser
+from loganon.errors import LoganonError, UnreadableDataError
+from loganon.exclude import Consent, Exclude, Rule
+from loganon.feeds import ColumnFeed, Feed, LineFeed
+from loganon.fields import FIELDS
+from loganon.formats import Format, load_formats, with_fields
+from loganon.lookups import Lookups
+from loganon.parse import ParseState
+from loganon.parse.detect import detect, sample_lines
+from loganon.pipeline import Pipeline, Result, build
+from loganon.policy import Policy
+from loganon.recognition import SAMPLE_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowLevel:
+    """`treat(feeds)` -> a Result for each chunk or table, as they are asked for. `format` None: detected, log by log.
+
+    `fields`: the columns of delimited logs without a header.
+    """
+
+    policy: Policy
+    lookups: Lookups
+    window: Window
+    format: Format | None = None
+    rules: tuple[Rule, ...] = ()
+    timezone: tzinfo | None = None
+    fields: tuple[str, ...] = ()
+    _pipelines: dict[str, Pipeline] = field(default_factory=dict, repr=False)
+
+    def __call__(self, feeds: Iterable[Feed]) -> Iterator[Result]:
+        """The results; UnreadableDataError where no format fits any line of a log."""
+        for feed in feeds:
+            yield from self._rows(feed) if isinstance(feed, ColumnFeed) else self._lines(feed)
+
+    def _lines(self, feed: LineFeed) -> Iterator[Result]:
+        first, error = ([], None) if self.format is not None else _beginning(feed.chunks)
+        fmt = self._format(b"".join(chunk.data for chunk in first), feed.where)
+        if fmt is not None:
+            pipeline = self._pipeline(fmt)
+            state: ParseState = ()
+            for chunk in chain(first, feed.chunks):
+                result = pipeline(chunk, self.window, state)
+                state = result.state
+                if result.lines:
+                    yield result
+        if error is not None:
+            raise error
+
+    def _rows(self, feed: ColumnFeed) -> Iterator[Result]:
+        exclude = Exclude(
+            self.rules,
+            Consent(self.policy.consent.require, self.policy.consent.exclude_when),
+            self.policy.scope.sites,
+        )
+        kept = {raw for name, _ in self.policy.kept() for raw in FIELDS[name].raw}
+        parser = ColumnParser(feed.names, needs=exclude.raw | kept, timezone=self.timezone)
+        pipeline = Pipeline(self.policy, parser, self.lookups, exclude, coded=False)
+        for table in feed.tables:
+            yield pipeline.treat(parser.read(table), self.window)
+
+    def _pipeline(self, fmt: Format) -> Pipeline:
+        if fmt.name not in self._pipelines:
+            self._pipelines[fmt.name] = build(
+                self.policy, fmt, self.lookups, coded=False, rules=self.rules, timezone=self.timezone
+            )
+        return self._pipelines[fmt.name]
+
+    def _format(self, start: bytes, where: str) -> Format | None:
+        """The format given, or that of a log's first lines; None where there are none."""
+        if self.format is not None:
+            return with_fields(self.format, self.fields)
+        lines = sample_lines(start[:SAMPLE_BYTES], complete=len(start) <= SAMPLE_BYTES)
+        if not lines:
+            return None
+        found = detect(lines, [with_fields(fmt, self.fields) for fmt in load_formats().values()])
+        if found.error_log:
+            what = f"an error log ({found.error_log}): it holds messages, not accesses"
+            raise UnreadableDataError(what, where=where, fix="Give the access log")
+        if found.format is None:
+            raise UnreadableDataError("no known format fits any line", where=where, fix="Name one with format=")
+        return found.format
+
+
+def _beginning(chunks: Iterator[Chunk]) -> tuple[list[Chunk], LoganonError | None]:
+    """The first chunks, as many as a detection looks at, and the error that then ended them, if one did."""
+    first: list[Chunk] = []
+    try:
+        while sum(len(chunk.data) for chunk in first) <= SAMPLE_BYTES and (chunk := next(chunks, None)):
+            first.append(chunk)
+    except LoganonError as error:
+        return first, error
+    return first, None

@@ -1,0 +1,203 @@
+"""`loganon.batches`: the rows of `anonymize`, one bounded piece after another, as they are asked for."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import loganon
+from loganon.errors import ConfigurationError, MissingInputError, UnreadableDataError
+from support.cli import SAMPLES
+from support.runs import lines, plain_policy
+
+LOG = lines(100)
+WHOLE = b"".join(LOG)
+W3C = (
+    b"#Version: 1.0\n#Fields: date time c-ip cs-method cs-uri-stem sc-status sc-bytes\n"
+    b"2026-10-10 11:55:13 203.0.113.7 GET /a 200 355\n2026-10-10 11:55:14 203.0.113.7 GET /b 404 1\n"
+    b"#Fields: date time cs-uri-stem c-ip sc-bytes sc-status cs-method\n"
+    b"2026-10-10 11:55:15 /c 203.0.113.7 7 304 GET\n2026-10-10 11:55:16 /d 203.0.113.7 8 500 GET\n"
+)
+
+
+def joined(results: list[loganon.Result]) -> pa.Table:
+    return pa.concat_tables([result.table for result in results])
+
+
+def batches(given: Any, **options: Any) -> list[loganon.Result]:
+    return list(loganon.batches(given, policy=plain_policy(), **options))
+
+
+FORMS = {
+    "bytes": lambda: WHOLE,
+    "lines": lambda: iter(LOG),
+    "texts without LF": lambda: (each.decode().rstrip("\n") for each in LOG),
+    "pieces of whole lines": lambda: (b"".join(LOG[n : n + 7]) for n in range(0, 100, 7)),
+    "an open file": lambda: io.BytesIO(WHOLE),
+    "an open file, gzip": lambda: io.BytesIO(gzip.compress(WHOLE)),
+    "a table": lambda: pa.table({"line": [each.decode() for each in LOG]}),
+    "a series of polars": lambda: pl.Series([each.decode() for each in LOG]),
+    "a series of pandas": lambda: pd.Series([each.decode() for each in LOG]),
+    "tables": lambda: (pa.table({"line": LOG[n : n + 50]}) for n in range(0, 100, 50)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size", [1000, 8 << 20])
+def test_the_rows_of_anonymize(form: str, size: int) -> None:
+    """Whatever the size of a batch, in order; with a small one there are many."""
+    found = batches(FORMS[form](), batch_bytes=size)
+    assert joined(found).equals(loganon.anonymize(WHOLE, policy=plain_policy()).table)
+    assert all(sum(each.rejected.values()) == 0 for each in found)
+    assert (len(found) > 10) if size == 1000 else (len(found) <= 4)
+
+
+@pytest.mark.parametrize("step", [1, 17, 4000])
+def test_blocks(step: int) -> None:
+    """Pieces of one stream of bytes may be cut anywhere if `blocks` says so."""
+    blocks = (WHOLE[at : at + step] for at in range(0, len(WHOLE), step))
+    found = batches(blocks, blocks=True, batch_bytes=4000)
+    assert joined(found).equals(loganon.anonymize(WHOLE, policy=plain_policy()).table)
+
+
+def test_pieces_that_may_be_cut_are_refused() -> None:
+    """Several lines without LF at the end, and then another element: whether the last line was whole is not known."""
+    with pytest.raises(ConfigurationError, match="blocks=True") as raised:
+        batches([WHOLE[:1000], WHOLE[1000:]])
+    assert "91.44" not in str(raised.value)
+    assert joined(batches([WHOLE[:-1]])).num_rows == 100
+
+
+def test_lazy_and_bounded() -> None:
+    """Of lines without end only as many are drawn as the batches need that were asked for."""
+    drawn = count()
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            next(drawn)
+            yield LOG[0]
+
+    results = loganon.batches(endless(), policy=plain_policy(), format="combined", batch_bytes=10_000)
+    assert next(drawn) == 0
+    rows = [next(results).table.num_rows for _ in range(3)]
+    assert sum(rows) <= next(drawn) <= 4 * (10_000 // len(LOG[0]) + 2)
+    results.close()  # type: ignore[attr-defined]  # what is given is a generator
+    detected = loganon.batches(endless(), policy=plain_policy(), batch_bytes=10_000)
+    next(detected)
+    assert next(drawn) < 5 * (1 << 19) // len(LOG[0])
+
+
+def test_a_header_holds_for_the_batches_after_it() -> None:
+    """The columns of a W3C log are those of the last header, in whichever batch that stood."""
+    whole = loganon.anonymize(W3C, policy=plain_policy())
+    assert whole.table["file"].to_pylist() == ["/a", "/b", "/c", "/d"]
+    assert whole.table["bytes"].to_pylist() == [355, 1, 7, 8]
+    for size in (1, 60, 150):
+        found = batches(io.BytesIO(W3C), batch_bytes=size)
+        assert joined(found).equals(whole.table)
+        assert len(found) > 1
+    assert joined(batches(W3C.splitlines(keepends=True), batch_bytes=1)).equals(whole.table)
+
+
+def test_fields() -> None:
+    """The columns of a W3C log without a header can be named."""
+    bare = b"".join(each for each in W3C.splitlines(keepends=True)[2:4])
+    names = ["date", "time", "c-ip", "cs-method", "cs-uri-stem", "sc-status", "sc-bytes"]
+    for options in ({"format": "w3c"}, {}):
+        result = loganon.anonymize(bare, policy=plain_policy(), fields=names, **options)  # type: ignore[arg-type]  # of one kind each
+        assert result.table["file"].to_pylist() == ["/a", "/b"]
+
+
+def test_files(tmp_path: Path) -> None:
+    """Each file is a log of its own: its compression, format and header are its own; a path alone is one, too."""
+    (tmp_path / "a.log").write_bytes(WHOLE[:-1])  # the unterminated end is a line: nobody comes back for it
+    (tmp_path / "b.log.gz").write_bytes(gzip.compress(W3C))
+    (tmp_path / "c.bin").write_bytes(bz2.compress(b"".join(lines(3, tag="c"))))
+    paths = [tmp_path / "a.log", tmp_path / "b.log.gz", tmp_path / "c.bin", SAMPLES / "hosts.access.log"]
+    parts = [loganon.anonymize(path, policy=plain_policy()).table for path in paths]
+    assert [part.num_rows for part in parts[:3]] == [100, 4, 3]
+    assert joined(batches(paths)).equals(pa.concat_tables(parts))
+    files = [path.open("rb") for path in paths]
+    try:
+        assert joined(batches(files)).equals(pa.concat_tables(parts))
+    finally:
+        for file in files:
+            file.close()
+
+
+def test_a_damaged_file(tmp_path: Path) -> None:
+    """Its whole lines before the damage are given, then comes the error."""
+    log = tmp_path / "x.log.gz"
+    log.write_bytes(gzip.compress(b"".join(lines(3000)))[:-2000])
+    for given in (log, io.BytesIO(log.read_bytes())):
+        rows: list[int] = []
+        results = (rows.append(each.table.num_rows) for each in loganon.batches(given, batch_bytes=50_000))
+        with pytest.raises(UnreadableDataError, match="damaged"):
+            list(results)
+        assert 1000 < sum(rows) < 3000
+
+
+def test_rejects_are_of_their_batch() -> None:
+    """They add up to those of the whole."""
+    odd = [LOG[0], b"no line\n", *LOG[1:50], b"a\0b\n", *LOG[50:]]
+    found = batches(odd, batch_bytes=1000)
+    whole = loganon.anonymize(odd, policy=plain_policy()).rejected
+    assert {name: sum(each.rejected[name] for each in found) for name in whole} == whole
+    assert (whole["malformed"], whole["binary"]) == (1, 1)
+
+
+def test_what_is_wrong_with_the_arguments_is_said_by_the_call() -> None:
+    """Not when the first batch is asked for, which may be elsewhere."""
+    for options in ({"format": "combind"}, {"provider_db": ["/no/such"]}, {"batch_bytes": 0}, {"policy": "no-such"}):
+        with pytest.raises(loganon.LoganonError):
+            loganon.batches(LOG, **options)  # type: ignore[arg-type]  # that is the case
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ("access.log", TypeError),
+        (4711, TypeError),
+        ([1, 2], TypeError),
+        ([b"a", None], TypeError),
+        (Path("/no/such.log"), MissingInputError),
+        (io.StringIO("a\n"), ConfigurationError),
+        (pa.table({"a": [1], "b": [2]}), ConfigurationError),
+        (pa.table({"line": [1]}), ConfigurationError),
+        (b"jane.doe@example.org was here\n", UnreadableDataError),
+        (b"2026/11/21 12:00:00 [error] 7#7: *1 open() failed, client: 203.0.113.9\n" * 3, UnreadableDataError),
+    ],
+)
+def test_what_is_no_log(given: Any, error: type[Exception]) -> None:
+    """An error that says so, without a word of the input."""
+    with pytest.raises(error) as raised:
+        batches(given)
+    assert "jane" not in str(raised.value)
+    assert "203.0" not in str(raised.value)
+
+
+def test_nothing() -> None:
+    """Nothing gives no batch."""
+    for nothing in (b"", [], iter(()), b"\n\r\n\n", io.BytesIO(b""), pa.table({"line": pa.array([], pa.string())})):
+        assert batches(nothing) == []
+
+
+def test_a_line_that_is_too_long() -> None:
+    """It is rejected, cut to the longest line's length before it is held."""
+    long = b"x" * (3 << 20)
+    found = batches([LOG[0], long, LOG[1]], batch_bytes=1 << 20)
+    assert sum(each.rejected["too_long"] for each in found) == 1
+    assert joined(found).num_rows == 2
+    blocks = iter([LOG[0], *[b"x" * (1 << 18)] * 12, b"\n", LOG[1]])
+    found = batches(blocks, blocks=True, batch_bytes=1 << 20)
+    assert (sum(each.rejected["too_long"] for each in found), joined(found).num_rows) == (1, 2)
