@@ -6,51 +6,32 @@ overtaken is dropped and read again.
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
+from loganon.admission import Admission
 from loganon.ahead import Ahead
 from loganon.batching import account, gather, versions
 from loganon.chunks import Chunk, Window
-from loganon.errors import BusyError, MissingInputError, UnreadableDataError, UnreadableInputError, printable
+from loganon.errors import BusyError, MissingInputError, UnreadableDataError, UnreadableInputError
 from loganon.keys import Key
 from loganon.openlog import OpenLog
 from loganon.parse import Parsed, ParseState
 from loganon.pipeline import Pipeline, build
 from loganon.policy import Policy
 from loganon.reading import Input, Reading
-from loganon.recognition import SAMPLE_BYTES, last_of, recognise
-from loganon.refusals import (
-    SkippedError,
-    other_format,
-    recorded_zone,
-    set_aside,
-    zone_note,
-)
+from loganon.refusals import SkippedError, other_format, set_aside
 from loganon.sources import STDIN, Source, open_source
-from loganon.sources.files import BEGINNING_BYTES, Log
-from loganon.sources.identity import (
-    ENDS_EARLY,
-    GOES_ON_DIFFERENTLY,
-    Answer,
-    identify,
-    marker,
-    stream_name,
-)
-from loganon.sources.removal import Counted, left_behind, remove_counted
-from loganon.sources.stdin import Stream
+from loganon.spent import Spent, find_left_behind
 from loganon.store import Batch, Committed, ConflictError, HeldStore, OutdatedError, Record, Store
-from loganon.summary import COUNTED, LogSummary, Summary
+from loganon.summary import LogSummary, Summary
 from loganon.twins import find_twins
 
 FLUSH_ROWS = 500_000
 """Rows that a batch may hold before it is committed: what bounds the memory of a run."""
 
-_LEAST = 4096
 _ATTEMPTS = 20
 
 
@@ -101,7 +82,8 @@ class Ingest:
         self._inputs: dict[str, Input] = {}
         self._logs: dict[str, LogSummary] = {}
         self._batch: list[OpenLog] = []
-        self._ends: dict[str, Counted] = {}
+        self._spent = Spent()
+        self._admission = Admission(key)
         self._records: Mapping[str, Record] = {}
 
     def forget(self, reading: Reading) -> None:
@@ -122,10 +104,10 @@ class Ingest:
         """
         self._window, self._now, self._wait, self._summary = window, now, wait, summary
         self._batch.clear()
-        self._ends.clear()
+        self._spent.clear()
         self._records = self._store.records()
         self._inputs = {}
-        for each in (*inputs, *_left_behind(inputs)):
+        for each in (*inputs, *find_left_behind(inputs)):
             self._inputs.setdefault(each.place, each)
         self._logs = {place: LogSummary(each.log) for place, each in self._inputs.items()}
         self._summary.logs += self._logs.values()
@@ -143,7 +125,7 @@ class Ingest:
             else:
                 self._all([path])
         self._all(list(twins.equal))  # by now it is known
-        self._remove()
+        self._spent.remove(self._inputs, self._logs, self._records, self._summary)
 
     def _all(self, paths: Sequence[str]) -> None:
         queue = deque(paths)
@@ -170,10 +152,11 @@ class Ingest:
         summary = self._logs[path]
         try:
             with open_source(self._inputs[path].log, at=self._inputs[path].at) as source:
-                log = self._begin(self._inputs[path], source, summary)
+                given, notes = self._inputs[path], self._summary.warnings
+                log = self._admission.open(given, source, summary, self._records, notes)
                 if log is not None:
                     self._read(log, source)
-                    self._note_end(path, source)
+                    self._spent.note(path, source, whole=not self._ended())
         except MissingInputError as error:
             self._skip(path, "missing", None if self._inputs[path].found else error)
         except UnreadableInputError as error:  # what was committed of it stands, the rest is for the next run
@@ -193,70 +176,6 @@ class Ingest:
             self._summary.skipped.append((skipped.log, reason))
         if error is not None:
             self._summary.report(error)
-
-    def _note_end(self, path: str, source: Source) -> None:
-        """Remember a file that was read to its very end."""
-        self._ends.pop(path, None)
-        if isinstance(source, Log) and source.damaged is None and not (source.pending or self._ended()):
-            self._ends[path] = Counted(source.path, source.device, source.inode, source.size)
-
-    def _remove(self) -> None:
-        """What is wholly counted, and whose reading says so, is gone; what stays is told."""
-        for path, end in self._ends.items():
-            summary = self._logs[path]
-            record = self._records.get(summary.source or "")
-            if not self._inputs[path].reading.remove_source or summary.failed or record is None:
-                continue
-            if record.lines.get(COUNTED) or record.lines.get("expired"):
-                reason = remove_counted(end)
-            else:
-                reason = "every line of it was rejected"
-            if reason is None:
-                self._summary.removed.append(summary.log)
-            else:
-                self._summary.warnings.append(f"{summary.log}: it was counted and stays: {reason}.")
-
-    def _begin(self, given: Input, source: Source, summary: LogSummary) -> OpenLog | None:
-        """The log, told apart from all known ones, behind what was counted; None: it has no whole line yet."""
-        path, reading = given.log, given.reading
-        start = source.beginning(SAMPLE_BYTES)
-        if not start and source.damaged is None:
-            raise SkippedError("empty", "the log is empty", where=path)
-        if _waits(source, start, final=reading.final):
-            summary.pending_bytes = len(start)
-            return None
-        if source.damaged is not None and len(start) < _LEAST:
-            raise set_aside(path, "a compressed log that ends early", "Run again once it is whole")
-        stream = printable(reading.stream or stream_name(path))
-        before = None if path == STDIN else self._known(given, source, start, stream)
-        summary.already_counted = sum(before.lines.values()) - summary.lines.total() if before else 0
-        last = before or last_of(self._records.values(), stream)
-        fmt = recognise(given, start, before, last)
-        zone = reading.timezone or recorded_zone(path, last)
-        self._summary.warnings += zone_note(path, fmt, zone)
-        summary.source, summary.format = before.id if before else secrets.token_hex(16), fmt.name
-        state, done = (before.state, before.done) if before else ((), 0)
-        return OpenLog(
-            summary, reading, stream, summary.source, start[:BEGINNING_BYTES], before, fmt, zone, state, done
-        )
-
-    def _identify(self, start: bytes, stream: str, reading: Reading) -> Answer:
-        named = reading.stream is not None
-        return identify(self._key.secret, start, stream, named=named, records=self._records.values())
-
-    def _known(self, given: Input, source: Source, start: bytes, stream: str) -> Record | None:
-        """The record that a log goes on from, None for a new log; SkippedError where that is not certain."""
-        answer = self._identify(start[:BEGINNING_BYTES], stream, given.reading)
-        before = self._records[answer.record] if answer.kind == "known" and answer.record else None
-        if before is not None:
-            tail = source.seek(before.done)
-            if tail is None:
-                answer = ENDS_EARLY
-            elif before.done and marker(self._key.secret, tail) != before.marker:
-                answer = GOES_ON_DIFFERENTLY
-        if answer.kind == "set_aside":
-            raise set_aside(given.log, answer.reason, answer.fix)
-        return before
 
     def _read(self, log: OpenLog, source: Source) -> None:
         """All new lines of one log into the batch; commits where the batch is full."""
@@ -366,10 +285,7 @@ class Ingest:
 
     def _recheck(self, log: OpenLog) -> None:
         """ConflictError where the records no longer say of a log what they said when it was read."""
-        if log.summary.log == STDIN:
-            return
-        answer = self._identify(log.start, log.stream, log.reading)
-        if answer.kind == "set_aside" or answer.record != (log.before.id if log.before else None):
+        if not self._admission.stands(log, self._records):
             where = str(self._store.path)
             raise ConflictError("another run has counted this log", where=where, fix="Run again")
 
@@ -379,18 +295,3 @@ class Ingest:
         self._batch.clear()
         self._records = self._store.records()
         return paths
-
-
-def _left_behind(inputs: Sequence[Input]) -> list[Input]:
-    """What a removal that was killed left aside: it is known, and goes."""
-    found: dict[str, Input] = {}
-    for reading in {each.reading for each in inputs if each.reading.remove_source}:
-        logs = [Path(each.log) for each in inputs if each.reading is reading and each.log != STDIN]
-        found.update((str(path), Input(str(path), reading, found=True)) for path in left_behind(logs))
-    return list(found.values())
-
-
-def _waits(source: Source, start: bytes, *, final: bool) -> bool:
-    """A plain file whose first line is not finished, and may still be."""
-    whole = final or isinstance(source, Stream) or source.compression is not None
-    return not whole and b"\n" not in start and len(start) < SAMPLE_BYTES

@@ -6,7 +6,7 @@ What is not understood is `unknown`; no answer holds more of a host name than it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import polars as pl
@@ -58,9 +58,8 @@ def make_provider(
     kept. `databases` are asked in order; the first that leads to a domain or a suffix answers. `trusted`: proxies whose
     forwarded lists are believed; a value may be a list whose last element is the connection's peer.
     """
-    return _Provider(
-        known_only, frozenset(domain.lower().rstrip(".") for domain in extra_known), tuple(databases), tuple(trusted)
-    )
+    extra = frozenset(domain.lower().rstrip(".") for domain in extra_known)
+    return _Cached(_Provider(known_only, extra, tuple(databases), tuple(trusted)))
 
 
 def make_truncated(*, v4: int = MAX_V4, v6: int = MAX_V6, trusted: Sequence[Network] = ()) -> Treatment:
@@ -74,7 +73,7 @@ def make_truncated(*, v4: int = MAX_V4, v6: int = MAX_V6, trusted: Sequence[Netw
             where="the policy's v4 and v6",
             fix=f"Set v4 from 0 to {MAX_V4} and v6 from 0 to {MAX_V6}",
         )
-    return _Truncated(v4, v6, tuple(trusted))
+    return _Cached(_Truncated(v4, v6, tuple(trusted)))
 
 
 def is_private(token: str, trusted: Sequence[Network] = ()) -> bool:
@@ -130,12 +129,13 @@ class _Held:
 
 
 class _Cached:
-    """Answers by distinct value, at most `CACHED` of them across calls. Its repr shows none."""
+    """The answers of `fresh` by distinct value, at most `CACHED` of them held across calls. Its repr shows none."""
 
-    __slots__ = ("_answers",)
+    __slots__ = ("_answers", "_fresh")
 
-    def __init__(self) -> None:
+    def __init__(self, fresh: Callable[[pl.Series], Iterable[str]]) -> None:
         self._answers = _Held()
+        self._fresh = fresh
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -144,7 +144,7 @@ class _Cached:
         raise TypeError("a treatment holds raw values and is never pickled")
 
     def __call__(self, raw: pl.Series) -> tuple[pl.Series, ...]:
-        """The answers to the distinct values: held ones, and `_fresh` ones for the others."""
+        """The answers to the distinct values: held ones, and fresh ones for the others."""
         values = raw.cast(pl.String)
         held = self._answers
         if len(held) + len(values) > CACHED:
@@ -162,18 +162,15 @@ class _Cached:
             held.clear()
         return (pl.Series(raw.name, answers, dtype=pl.String),)
 
-    def _fresh(self, values: pl.Series) -> Iterable[str]:
-        """An answer for each value."""
-        raise NotImplementedError
 
+class _Provider:
+    """An answer for each client: its provider's domain, or a public suffix."""
 
-class _Provider(_Cached):
     __slots__ = ("_candidates", "_databases", "_extra", "_known", "_known_only", "_suffixes", "_trusted")
 
     def __init__(
         self, known_only: bool, extra: frozenset[str], databases: tuple[Database, ...], trusted: tuple[Network, ...]
     ) -> None:
-        super().__init__()
         self._known_only = known_only
         self._extra = extra
         self._databases = databases
@@ -182,7 +179,7 @@ class _Provider(_Cached):
         self._suffixes = load_suffixes()
         self._candidates: dict[Candidate, str] = {}
 
-    def _fresh(self, values: pl.Series) -> Iterable[str]:
+    def __call__(self, values: pl.Series) -> Iterable[str]:
         if not self._databases:  # an address in its usual spelling has no answer without one
             plain = values.str.contains(_PLAIN)
             return [UNKNOWN if usual else self._answer(token) for token, usual in zip(values, plain, strict=True)]
@@ -229,16 +226,17 @@ class _Provider(_Cached):
         return f".{parts.suffix}"
 
 
-class _Truncated(_Cached):
+class _Truncated:
+    """An answer for each client: its network."""
+
     __slots__ = ("_trusted", "_v4", "_v6")
 
     def __init__(self, v4: int, v6: int, trusted: tuple[Network, ...]) -> None:
-        super().__init__()
         self._v4 = v4
         self._v6 = v6
         self._trusted = trusted
 
-    def _fresh(self, values: pl.Series) -> Iterable[str]:
+    def __call__(self, values: pl.Series) -> Iterable[str]:
         if self._v4 != MAX_V4:
             return map(self._answer, values)
         plain = values.str.contains(_PLAIN_V4)  # the usual spelling and prefix: cut as text
