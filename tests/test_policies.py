@@ -262,6 +262,7 @@ def test_a_clock_that_is_not_believed_deletes_nothing(command: Inside, age: str)
             done = command(*verb, "--now", now, *words)
             assert (done.code, path.exists()) == (1, True), (verb, now)
             assert "clock" in done.err
+        assert "clock" in command("status", "--store", "s", "--check", "--now", now).err
     accepted = ("--accept-cutoff", "2036-11-21")
     assert command("retain", "--now", "2036-11-21T06:00:00Z", *words, *accepted).code == 0
     assert not path.exists()

@@ -158,6 +158,7 @@ def _journal(store: Path) -> None:
         (lambda s: record(s).unlink(), "the source records are 1 commits on, and the store says 3"),
         (lambda s: cell(s).chmod(0o644), "mode 0644 instead of 0600"),
         (lambda s: (s / "_loganon").chmod(0o755), "mode 0755 instead of 0700"),
+        (lambda s: shutil.rmtree(s / "access"), "the table is missing"),
     ],
 )
 def test_what_is_wrong(plant: Callable[[Path], object], told: str, store: Path, tmp_path: Path) -> None:

@@ -234,8 +234,7 @@ def next_cutoff(cutoff: date | None, last_commit: datetime | None, policy: Polic
 
 def _check_step(last_commit: datetime | None, policy: Policy, clock: Clock) -> None:
     """CheckError where dated files would go by a clock that has made a long step, and no cutoff's step shows it."""
-    goes = policy.keep_for.unlimited and any(entry.action == "delete" for entry in policy.also_expire)
-    if not goes or last_commit is None or clock.now - last_commit <= LONGEST_STEP:
+    if not policy.unguarded or last_commit is None or clock.now - last_commit <= LONGEST_STEP:
         return
     today = clock.now.astimezone(UTC).date()
     if clock.accept_cutoff is None or clock.accept_cutoff < today:

@@ -87,6 +87,11 @@ class Policy(BaseModel):
         """Whether a hold says that a day's partition is stored but not used: `report` leaves it out."""
         return any(each.covers(day) and not each.use and each.stands(today) for each in self.hold)
 
+    @property
+    def unguarded(self) -> bool:
+        """Whether files elsewhere are deleted by the clock while no cutoff moves by whose step a wrong one shows."""
+        return self.keep_for.unlimited and any(entry.action == "delete" for entry in self.also_expire)
+
     @cached_property
     def canonical(self) -> str:
         """The policy as JSON, the same for two files that mean the same."""

@@ -162,10 +162,15 @@ def _guards(status: Status) -> Iterator[CheckError]:
     if status.cutoff is not None and due - status.cutoff > LONGEST_STEP:
         what = f"the cutoff stands at {status.cutoff} and would move by {(due - status.cutoff).days} days at once"
         yield _problem(status, what, f"Check the clock; if it is right, run with --accept-cutoff {due}")
+    if status.policy.unguarded and status.last_commit is not None and status.now - status.last_commit > LONGEST_STEP:
+        what = f"the clock is {(status.now - status.last_commit).days} days past the last commit"
+        yield _problem(status, what, f"Check the clock; if it is right, run with --accept-cutoff {status.today}")
 
 
 def _broken(status: Status) -> Iterator[CheckError]:
     stated, found = status.generations
+    if not status.has_table:
+        yield _problem(status, "the table is missing", "Restore the whole store; see docs/operations.md")
     if status.quarantined:
         what = f"{_count(status.quarantined, 'damaged cell')} in quarantine: {_listed(status.quarantined)}"
         yield _problem(status, what, "Restore it from a backup, or let it go with its date")

@@ -68,6 +68,7 @@ class Status:
     interrupted: bool
     network: str | None
     now: datetime
+    has_table: bool = True
     elsewhere: Dated = field(default_factory=Dated)
 
     @property
@@ -174,6 +175,7 @@ def load_status(place: Place, *, now: datetime, databases: Sequence[str | Path] 
         interrupted=_is_interrupted(store),
         network=network_file_system(local.path) if local else None,
         now=now,
+        has_table=local is None or local.has_table,
         elsewhere=load_dated(policy, today=now.astimezone(UTC).date(), store=local.path if local else None),
     )
 

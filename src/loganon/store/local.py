@@ -193,8 +193,13 @@ class LocalStore:
         """
         if self._lost is not None:
             raise self._lost
-        if not os.path.lexists(self._layout.table):
+        if not self.has_table:
             raise missing_part(self._layout.table)
+
+    @property
+    def has_table(self) -> bool:
+        """Whether the table is there, as it is from a store's beginning on."""
+        return os.path.lexists(self._layout.table)
 
     def generations(self) -> tuple[int, int]:
         """What the generations of all records are to add up to, and what those that can be read do."""
