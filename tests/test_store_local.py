@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from loganon.errors import BusyError, CannotWriteError, ConfigurationError, InputOutputError
-from loganon.store import Files, LocalStore, PolicyStamp
+from loganon.store import Files, LocalStore, PolicyStamp, creation
 from loganon.store.layout import (
     CellName,
+    Layout,
     check_writer,
     is_committable,
     parse_cell,
@@ -73,6 +74,20 @@ def test_two_creations_make_one_store(tmp_path: Path) -> None:
     assert first.uuid == second.uuid
     with pytest.raises(ConfigurationError, match="another store"):
         LocalStore.create(tmp_path / "s", PolicyStamp("other", "cd" * 32, ""), key_check=KEY, now=NOW)
+
+
+def test_a_store_that_is_made_meanwhile_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks at the directory another process may finish the store: that is no foreign directory."""
+    (tmp_path / "s").mkdir()
+    begun = creation._is_begun
+
+    def late(layout: Layout) -> bool:
+        monkeypatch.setattr(creation, "_is_begun", begun)
+        make_store(tmp_path / "s")
+        return begun(layout)
+
+    monkeypatch.setattr(creation, "_is_begun", late)
+    creation.check_place(tmp_path / "s")
 
 
 @pytest.mark.parametrize("name", ["_loganon/store.json", "_loganon/state.json"])

@@ -6,6 +6,7 @@ from datetime import date
 
 from faults.campaign import BEGIN, COLUMNS, END, PAGE, SUITES, row_of, rows_in, with_rows
 from faults.counts import COUNTS
+from faults.tracing import whole_calls
 
 TODAY = date(2026, 11, 22)
 
@@ -41,3 +42,16 @@ def test_the_page_is_the_campaigns() -> None:
 def test_counts_name_suites() -> None:
     """Whatever has a count is a suite."""
     assert {name.removesuffix("_steps") for name in COUNTS} <= set(SUITES)
+
+
+def test_a_divided_call_is_one() -> None:
+    """strace divides the line of a call while another thread makes one; its number and its result are not lost."""
+    lines = [
+        '7 openat(AT_FDCWD, "/a", O_RDONLY <unfinished ...>',
+        "8 fsync(3</b>) = 0",
+        "7 <... openat resumed>) = -1 EINTR (Interrupted system call) (INJECTED)",
+    ]
+    assert list(whole_calls(lines)) == [
+        "8 fsync(3</b>) = 0",
+        '7 openat(AT_FDCWD, "/a", O_RDONLY) = -1 EINTR (Interrupted system call) (INJECTED)',
+    ]

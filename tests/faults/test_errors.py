@@ -70,9 +70,9 @@ def test_each_call_fails(folder: Path, warm: Warm, interrupted: bool) -> None:
 
 def one_error(tally: Tally, scene: Scene, warm: Warm, truth: Hours, call: Call, error: str) -> None:
     """One run in which one call fails, and the run after it."""
-    scene.reset()
     place = scene.place
     inject = f"{call.name}:error={error}:when={call.number}"
+    scene.reset()
     found = traced(warm, place.command, *place.words(), inject=(inject,))
     wrong = told(found.done) or place.leaks(found.done)
     met = next((each for each in found.calls if each.injected), None)

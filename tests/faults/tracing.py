@@ -9,6 +9,7 @@ import re
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ CHANGES = (
 STRACE = ("strace", "-f", "-y", "-s", "256", "-e", "signal=none")
 _CALL = re.compile(r"(\d+)\s+(\w+)\((.*)\)\s+= (.*)")
 _KILLED = re.compile(r"(\d+)\s+(\w+)\((.*)\)?\s+= \?")
+_BEGUN = " <unfinished ...>"
+_RESUMED = re.compile(r"(\d+)\s+<\.\.\. (\w+) resumed>(.*)")
 _PATH = re.compile(r'<(/[^>]*)>|"((?:[^"\\]|\\.)*)"')
 
 
@@ -89,7 +92,7 @@ def calls_of(trace: Path, pid: int) -> list[Call]:
     """The calls of the main thread, in order."""
     numbers: Counter[str] = Counter()
     found = []
-    for line in trace.read_text(errors="replace").splitlines():
+    for line in whole_calls(trace.read_text(errors="replace").splitlines()):
         match = _CALL.match(line) or _KILLED.match(line)
         if match is None or int(match[1]) != pid:
             continue
@@ -97,3 +100,16 @@ def calls_of(trace: Path, pid: int) -> list[Call]:
         paths = tuple(one or other for one, other in _PATH.findall(match[3]))
         found.append(Call(match[2], numbers[match[2]], paths, match[3], line.rpartition(" = ")[2]))
     return found
+
+
+def whole_calls(lines: Iterable[str]) -> Iterator[str]:
+    """The lines of a trace, each call in one: strace divides those during which another thread makes one."""
+    begun: dict[str, str] = {}
+    for line in lines:
+        if line.endswith(_BEGUN):
+            begun[line.split(maxsplit=1)[0]] = line.removesuffix(_BEGUN)
+        elif match := _RESUMED.match(line):
+            yield begun.pop(match[1], f"{match[1]} {match[2]}(") + match[3]
+        else:
+            yield line
+    yield from begun.values()

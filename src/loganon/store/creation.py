@@ -44,9 +44,15 @@ def make_root(files: Files, path: Path, modes: Modes) -> None:
 
 
 def _is_ours(layout: Layout) -> bool:
-    """True for an empty directory, a store, and one whose creation was interrupted."""
-    if layout.store.exists():
-        return True
+    """True for an empty directory, a store, and one whose creation was interrupted, or goes on meanwhile.
+
+    A store's own file comes last and stays: whatever another process made between two looks, it is there by then.
+    """
+    return layout.store.exists() or _is_begun(layout) or layout.store.exists()
+
+
+def _is_begun(layout: Layout) -> bool:
+    """True for an empty directory, and one in which a creation was interrupted."""
     names = {entry.name for entry in os.scandir(layout.root)}
     if not names <= {PRIVATE_NAME, TABLE} or (layout.table.exists() and any(layout.table.iterdir())):
         return False
