@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loganon.chunks import MAX_LINE_BYTES, Chunk
+from loganon.chunks import MAX_LINE_BYTES
 from loganon.errors import ConfigurationError
 from loganon.exclude import SIGNALS
 from loganon.fields import FIELDS
-from loganon.parse import Parsed, ParseState
+from loganon.parse import Parsed
 from loganon.parse.clock import MOMENT, parse_times
 from loganon.parse.moments import read_times
 from loganon.parse.typed import JUDGED, MISSING, typed
@@ -28,7 +28,7 @@ _EMPTY = pa.scalar(MISSING)
 
 
 class ColumnParser:
-    """`parser.read(table)` -> Parsed: the columns of `needs` that a table of parsed columns has.
+    """`parser(table)` -> Parsed: the columns of `needs` that a table of parsed columns has.
 
     `time`: a timestamp (without a zone: of `timezone`, UTC unless given), ISO 8601, the Common Log Format's time, or
     the time since 1970 in s, ms, us or ns. `status`, `bytes`: numbers or texts. The rest: texts, also numbers;
@@ -45,11 +45,7 @@ class ColumnParser:
         self._needs = needs | {"time"}
         self._zone = timezone or UTC
 
-    def __call__(self, chunk: Chunk, state: ParseState) -> Parsed:
-        """Never: columns are no chunk of lines."""
-        raise NotImplementedError
-
-    def read(self, table: pa.Table) -> Parsed:
+    def __call__(self, table: pa.Table) -> Parsed:
         """The table's rows; ConfigurationError where a column is of a type that is not taken."""
         columns = {name: _plain(table[name]) for name in self._given & (self._needs | JUDGED)}
         texts = {name: pa.repeat(_EMPTY, table.num_rows) for name in _NUMBERS - self._given}

@@ -70,39 +70,28 @@ class _Step:
     text: bool
 
 
-class Pipeline:
-    """`pipeline(chunk, window, state)` -> Result, for one policy, one format and one set of look-ups.
+class Permit:
+    """`permit(parsed, window)` -> Result: the part of a pipeline behind the parser, whatever that has read.
 
-    The table has one row for each accepted line, in the order of the lines; with `coded` its strings stay dictionaries,
-    which is how `aggregate` and `render` like them.
+    `raw`: the columns that the parser can give. The table has one row for each accepted line, in the order of the
+    lines; with `coded` its strings stay dictionaries, which is how `aggregate` and `render` like them.
     """
 
-    def __init__(self, policy: Policy, parser: Parser, lookups: Lookups, exclude: Exclude, *, coded: bool) -> None:
+    def __init__(self, policy: Policy, raw: frozenset[str], lookups: Lookups, exclude: Exclude, *, coded: bool) -> None:
         self._spec = policy.spec
-        self._parser = parser
         self._exclude = exclude
         self._gate = Gate(self._spec.schema, networks=policy.networks)
         self._coded = coded
         self._lock = Lock()
-        self._steps = tuple(_steps(policy, parser, lookups))
+        self._steps = tuple(_steps(policy, raw, lookups))
 
     @property
     def kept(self) -> dict[str, tuple[str, ...]]:
-        """The format's raw columns of which the policy keeps something, each with the stored columns it becomes."""
+        """The raw columns of which the policy keeps something, each with the stored columns it becomes."""
         return {step.raw: step.columns for step in self._steps if step.raw is not None and step.written}
 
-    def __call__(self, chunk: Chunk, window: Window, state: ParseState = ()) -> Result:
-        """The chunk's permitted rows; never raises on data. It is `treat` of what `parse` gives."""
-        return self.treat(self.parse(chunk, state), window)
-
-    def parse(self, chunk: Chunk, state: ParseState = ()) -> Parsed:
-        """The chunk as raw columns, to be given to `treat` and to nothing else. Touches nothing that `treat` does, so
-        that the next chunk can be parsed in another thread meanwhile.
-        """
-        return self._parser(chunk, state)
-
-    def treat(self, parsed: Parsed, window: Window) -> Result:
-        """What is permitted of a parsed chunk. Calls from several threads wait for one another."""
+    def __call__(self, parsed: Parsed, window: Window) -> Result:
+        """What is permitted of a parsed chunk; never raises on data. Calls from several threads wait for each other."""
         with self._lock:
             return self._treated(parsed, window)
 
@@ -147,6 +136,33 @@ class Pipeline:
             yield "future", pc.greater(times, pa.scalar(window.latest, times.type))
 
 
+class Pipeline:
+    """`pipeline(chunk, window, state)` -> Result, for one policy, one format and one set of look-ups."""
+
+    def __init__(self, parser: Parser, permit: Permit) -> None:
+        self._parser = parser
+        self._permit = permit
+
+    @property
+    def kept(self) -> dict[str, tuple[str, ...]]:
+        """The format's raw columns of which the policy keeps something, each with the stored columns it becomes."""
+        return self._permit.kept
+
+    def __call__(self, chunk: Chunk, window: Window, state: ParseState = ()) -> Result:
+        """The chunk's permitted rows; never raises on data. It is `treat` of what `parse` gives."""
+        return self.treat(self.parse(chunk, state), window)
+
+    def parse(self, chunk: Chunk, state: ParseState = ()) -> Parsed:
+        """The chunk as raw columns, to be given to `treat` and to nothing else. Touches nothing that `treat` does, so
+        that the next chunk can be parsed in another thread meanwhile.
+        """
+        return self._parser(chunk, state)
+
+    def treat(self, parsed: Parsed, window: Window) -> Result:
+        """What is permitted of a parsed chunk."""
+        return self._permit(parsed, window)
+
+
 def build(
     policy: Policy,
     fmt: Format,
@@ -163,22 +179,28 @@ def build(
     `coded` as in `Pipeline`; `layouts`: the result has each line's, by which `render` writes it again. The rest as in
     `make_parser`.
     """
-    exclude = Exclude(rules, Consent(policy.consent.require, policy.consent.exclude_when), policy.scope.sites)
-    needs = (
-        exclude.raw
-        | ({LAYOUT} if layouts else frozenset())
-        | {raw for name, _ in policy.kept() for raw in FIELDS[name].raw}
-    )
+    exclude = exclude_of(policy, rules)
+    needs = needs_of(policy, exclude) | ({LAYOUT} if layouts else frozenset())
     parser = make_parser(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
-    return Pipeline(policy, parser, lookups, exclude, coded=coded)
+    return Pipeline(parser, Permit(policy, parser.raw, lookups, exclude, coded=coded))
 
 
-def _steps(policy: Policy, parser: Parser, lookups: Lookups) -> list[_Step]:
+def exclude_of(policy: Policy, rules: Sequence[Rule]) -> Exclude:
+    """What is left out: by the rules, for want of the policy's consent, outside of its sites."""
+    return Exclude(rules, Consent(policy.consent.require, policy.consent.exclude_when), policy.scope.sites)
+
+
+def needs_of(policy: Policy, exclude: Exclude) -> frozenset[str]:
+    """The raw columns that the policy's fields and `exclude` look at."""
+    return exclude.raw | {raw for name, _ in policy.kept() for raw in FIELDS[name].raw}
+
+
+def _steps(policy: Policy, given: frozenset[str], lookups: Lookups) -> list[_Step]:
     lookups = replace(lookups, sites=frozenset(policy.scope.sites))
     steps = []
     for name, options in policy.kept():
         row = FIELDS[name]
-        raw = next((r for r in row.raw if r in parser.raw), None)
+        raw = next((r for r in row.raw if r in given), None)
         names = tuple(column for column, _ in row.columns(options))
         text = pa.types.is_string(row.columns(options)[0][1])
         steps.append(_Step(raw, names, row.make(options, raw or row.raw[0], lookups), row.written, text))

@@ -10,14 +10,13 @@ from itertools import chain
 from loganon.chunks import Chunk, Window
 from loganon.columns import ColumnParser
 from loganon.errors import LoganonError, UnreadableDataError
-from loganon.exclude import Consent, Exclude, Rule
+from loganon.exclude import Rule
 from loganon.feeds import ColumnFeed, Feed, LineFeed
-from loganon.fields import FIELDS
 from loganon.formats import Format, load_formats, with_fields
 from loganon.lookups import Lookups
 from loganon.parse import ParseState
 from loganon.parse.detect import detect, sample_lines
-from loganon.pipeline import Pipeline, Result, build
+from loganon.pipeline import Permit, Pipeline, Result, build, exclude_of, needs_of
 from loganon.policy import Policy
 from loganon.recognition import SAMPLE_BYTES
 
@@ -58,16 +57,11 @@ class RowLevel:
             raise error
 
     def _rows(self, feed: ColumnFeed) -> Iterator[Result]:
-        exclude = Exclude(
-            self.rules,
-            Consent(self.policy.consent.require, self.policy.consent.exclude_when),
-            self.policy.scope.sites,
-        )
-        kept = {raw for name, _ in self.policy.kept() for raw in FIELDS[name].raw}
-        parser = ColumnParser(feed.names, needs=exclude.raw | kept, timezone=self.timezone)
-        pipeline = Pipeline(self.policy, parser, self.lookups, exclude, coded=False)
+        exclude = exclude_of(self.policy, self.rules)
+        parser = ColumnParser(feed.names, needs=needs_of(self.policy, exclude), timezone=self.timezone)
+        permit = Permit(self.policy, parser.raw, self.lookups, exclude, coded=False)
         for table in feed.tables:
-            yield pipeline.treat(parser.read(table), self.window)
+            yield permit(parser(table), self.window)
 
     def _pipeline(self, fmt: Format) -> Pipeline:
         if fmt.name not in self._pipelines:
