@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loganon.addresses import Network, parse_address, spells_address
+from loganon.addresses import Network, is_global, parse_address, spells_address
 from loganon.errors import ConfigurationError
 from loganon.lookups.known import load_known
 from loganon.lookups.providers import Candidate
 from loganon.lookups.suffixes import host_name, load_personal, load_suffixes
-from loganon.treatments import client
+from loganon.treatments import held
 from loganon.treatments.client import is_private, make_provider, make_truncated
 
 CASES = Path(__file__).parent / "cases" / "client"
@@ -67,7 +67,7 @@ def test_address_spellings_reach_the_database(case: dict[str, Any]) -> None:
     """Every spelling of a global address asks for that address and has its provider; no database, no provider."""
     table = Table(Candidate(3320, None))
     address = None if case["out"] is None else parse_address(case["out"])
-    is_of_provider = address is not None and client.is_global(address)
+    is_of_provider = address is not None and is_global(address)
     if address is not None:
         assert treat([case["in"]], known_only=False) == ["unknown"]
     answer = treat([case["in"]], databases=[table])
@@ -190,14 +190,14 @@ def test_empty_and_null() -> None:
 
 def test_cache_is_bounded_and_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many distinct values come, few are held; neither repr nor pickle shows one."""
-    monkeypatch.setattr(client, "CACHED", 50)
+    monkeypatch.setattr(held, "MOST_VALUES", 50)
     treatment = make_provider()
     for start in range(0, 1000, 20):
         hosts = [f"h{n}.dip0.t-ipconnect.de" for n in range(start, start + 20)]
         assert set(treatment(pl.Series(hosts))[0]) == {"t-ipconnect.de"}
-        assert len(treatment._answers) <= 50  # type: ignore[attr-defined]  # the cache is private, its bound is the rule
+        assert len(treatment) <= 50  # type: ignore[arg-type]  # it is a `Held`
     treatment(pl.Series([f"h{n}.x.de" for n in range(500)]))
-    assert len(treatment._answers) <= 50  # type: ignore[attr-defined]  # as above
+    assert len(treatment) <= 50  # type: ignore[arg-type]  # it is a `Held`
     assert "t-ipconnect" not in repr(treatment)
     with pytest.raises(TypeError):
         pickle.dumps(treatment)

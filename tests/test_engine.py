@@ -28,7 +28,7 @@ from loganon.parse.template import TemplateParser
 from loganon.pipeline import Pipeline, build
 from loganon.policy import load_policy
 from loganon.sources.inflate import Inflater
-from loganon.treatments import client, file
+from loganon.treatments import file, held
 from loganon.treatments.client import make_provider, make_truncated
 
 NEEDS = frozenset({"client", "time", "request", "status", "bytes", "agent"})
@@ -171,14 +171,42 @@ def test_clients_that_come_twice_at_once_have_the_same_answer_and_keep_it() -> N
     ]
 
 
+REQUESTS = st.sampled_from(
+    [
+        *("GET /a HTTP/1.1", "GET /a?b HTTP/2.0", "GET /a?b", "POST /a HTTP/1.1", "GET /user/anna HTTP/1.1", "-", ""),
+        *("GET /a%3fb HTTP/1.1", "GET /a?b c HTTP/1.1", "GET /a? HTTP/1.0", "GET /a#b HTTP/1.1", "CONNECT a:1"),
+        None,
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(REQUESTS, max_size=8), max_size=5), st.integers(0, 40), st.booleans())
+def test_what_is_remembered_of_paths_is_what_would_be_answered_anew(
+    calls: list[list[str | None]], most: int, routed: bool
+) -> None:
+    """Whatever was held, forgotten for its length, or never seen: each call's answers are those of a new treatment."""
+    options = {"raw": "request", "routes": ("/a", "/user/:id") if routed else ()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held, "MOST_BYTES", most)
+        holding = file.make_path(**options)
+        for requests in calls:
+            values = pl.Series(requests, dtype=pl.String)
+            fresh = file.make_path(**options)(values)[0].to_list()
+            assert holding(values)[0].to_list() == fresh
+            (coded,) = holding.coded(values)
+            assert coded.to_pylist() == fresh
+            assert sorted(coded.dictionary.to_pylist()) == sorted(set(fresh))
+
+
 def test_a_full_memory_of_clients_begins_anew(monkeypatch) -> None:
     """Beyond its bound nothing is held of what was, and the answers stay right."""
-    monkeypatch.setattr(client, "CACHED", 3)
+    monkeypatch.setattr(held, "MOST_VALUES", 3)
     treat = make_provider(databases=[Numbers()])
     for start in range(0, 12, 2):
         tokens = [f"91.44.{start + n}.1" for n in range(2)]
         assert treat(pl.Series(tokens))[0].to_list() == ["t-ipconnect.de"] * 2
-        assert len(treat._answers) <= 3
+        assert len(treat) <= 3
 
 
 def test_parsing_ahead_in_another_thread_changes_nothing() -> None:
@@ -280,20 +308,6 @@ def test_few_lines_are_read_alike_without_the_fast_way() -> None:
             for fast in (False, True)
         )
         assert (slow.rows, slow.rejected) == (fast.rows, fast.rejected)
-
-
-@settings(max_examples=20)
-@given(st.lists(st.tuples(CLIENTS, USERS, st.integers(0, 9), PATHS), min_size=1, max_size=20))
-def test_fields_treated_by_two_threads_are_those_treated_in_turn(parts: list[tuple[str, str, int, str]]) -> None:
-    """Whether a chunk's fields are treated one after the other or two at a time: the same rows and counts."""
-    given_chunk = chunk([LINE.format(*part) for part in parts])
-    answers = []
-    for rows in (0, 1 << 30):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("loganon.pipeline._TOGETHER_ROWS", rows)
-            result = pipeline()(given_chunk, EVER)
-            answers.append((result.table.to_pylist(), result.counted, result.redacted, result.rejected))
-    assert answers[0] == answers[1]
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,7 +8,7 @@ import pytest
 
 import floods
 from loganon.lookups import agents as lookup
-from loganon.treatments import client
+from loganon.treatments import held
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_the_caches_are_bounded() -> None:
     for number in range(100):
         ask(f"agent {number}")
         assert len(ask._known) <= 10
-    assert client.CACHED <= 400_000
+    assert held.MOST_VALUES <= 400_000

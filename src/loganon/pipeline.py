@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, tzinfo
 from threading import Lock
@@ -26,12 +25,10 @@ from loganon.parse import Parsed, Parser, ParseState, Reject, make_parser
 from loganon.parse.layouts import LAYOUT
 from loganon.policy import Policy
 from loganon.treatments import Treatment
+from loganon.treatments.held import Held
 
 REASONS = ("malformed", "binary", "too_long", "partial", "expired", "future", "excluded", "no_consent")
 """Why a line is rejected, in the order of the summary."""
-
-_TOGETHER_ROWS = 10_000
-"""Of so many rows the fields are treated by two threads; of fewer, starting these is not worth it."""
 
 UNREAD = ("malformed", "binary", "too_long", "partial")
 """Those of them that say that the format does not fit the line."""
@@ -101,8 +98,8 @@ class Permit:
         columns = parsed.columns if keep is None else {n: c.filter(keep) for n, c in parsed.columns.items()}
         counted = parsed.rows if keep is None else len(columns["time"])
         stored: dict[str, pa.Array] = {REQUESTS: pa.repeat(pa.scalar(1, pa.int64()), counted)}
-        for found in _applied(self._steps, columns, counted):
-            stored.update(found)
+        for step in self._steps:
+            stored.update(_apply(step, columns, counted))
         names = self._spec.schema.names
         table = pa.table([stored[name] for name in names], names)
         table, redacted = self._gate(table)
@@ -219,14 +216,6 @@ def _judge(refusals: Iterable[tuple[str, pa.Array]], rejected: Counter[str]) -> 
     return keep
 
 
-def _applied(steps: Sequence[_Step], columns: Mapping[str, pa.Array], rows: int) -> list[dict[str, pa.Array]]:
-    """The stored columns of each field: no step knows of another, so that two can be done at a time."""
-    if rows < _TOGETHER_ROWS:
-        return [_apply(step, columns, rows) for step in steps]
-    with ThreadPoolExecutor(2, thread_name_prefix="treat") as threads:
-        return list(threads.map(lambda step: _apply(step, columns, rows), steps))
-
-
 def _apply(step: _Step, columns: Mapping[str, pa.Array], rows: int) -> dict[str, pa.Array]:
     """The stored columns of one field; strings stay dictionaries."""
     raw = columns[step.raw] if step.raw else _absent(rows)
@@ -234,7 +223,14 @@ def _apply(step: _Step, columns: Mapping[str, pa.Array], rows: int) -> dict[str,
         raw = raw.dictionary_encode()  # a number that is stored as a text
     if not isinstance(raw, pa.DictionaryArray):
         return dict(zip(step.columns, (s.to_arrow() for s in step.treat(pl.Series(raw))), strict=True))
-    found = step.treat(pl.Series(_text(raw.dictionary)))
+    values = pl.Series(_text(raw.dictionary))
+    if isinstance(step.treat, Held):
+        coded = step.treat.coded(values)
+        return {
+            name: pa.DictionaryArray.from_arrays(each.indices.take(raw.indices), each.dictionary)
+            for name, each in zip(step.columns, coded, strict=True)
+        }
+    found = step.treat(values)
     if not step.text:  # a text that is stored as a number
         return {name: series.to_arrow().take(raw.indices) for name, series in zip(step.columns, found, strict=True)}
     treated = [_strings(series) for series in found]

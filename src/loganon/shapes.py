@@ -261,6 +261,7 @@ SUSPECT_IPV4 = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.(?:0[xX])?[0-9A-Fa-f]"
 SUSPECT_IPV6 = r"::|(?:[0-9A-Fa-f]{1,4}:){6}"
 SUSPECT_EMAIL = r"@[^/@\\]*\.|@\["
 _SUSPECT = f"{SUSPECT_IPV4}|{SUSPECT_IPV6}|{SUSPECT_EMAIL}"
+_SUSPECT_SENT = f"{_ESCAPE}|{_SUSPECT}"  # before it is decoded
 
 
 def holds_personal(text: str) -> bool:
@@ -273,9 +274,10 @@ def personal(values: pl.Series) -> pl.Series:
 
     A value too long for the exact functions counts as soon as it is suspect.
     """
-    decoded = decode_series(values)
-    mask = decoded.str.contains(_SUSPECT).fill_null(value=False)
+    mask = values.str.contains(_SUSPECT_SENT).fill_null(value=False)
     if not mask.any():
         return mask
-    exact = [len(text) > LONGEST_EXACT or holds_personal(text) for text in decoded.filter(mask)]
-    return put(mask, mask, pl.Series(exact, dtype=pl.Boolean))
+    decoded = decode_series(values.filter(mask))
+    suspect = decoded.str.contains(_SUSPECT).fill_null(value=False)
+    exact = [len(text) > LONGEST_EXACT or holds_personal(text) for text in decoded.filter(suspect)]
+    return put(mask, mask, put(suspect, suspect, pl.Series(exact, dtype=pl.Boolean)))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import polars as pl
-import pyarrow as pa
 
 from loganon.addresses import Address, Network, is_global, parse_address, rightmost_untrusted, truncate
 from loganon.addresses import is_private as is_private_address
@@ -19,11 +18,12 @@ from loganon.lookups.known import load_known
 from loganon.lookups.providers import Candidate
 from loganon.lookups.suffixes import host_name, load_suffixes
 from loganon.treatments import Treatment
+from loganon.treatments.held import Held
 
 UNKNOWN = "unknown"
 MAX_V4 = 24
 MAX_V6 = 48
-CACHED = 400_000  # answers held by a treatment, about 50 MB; all are dropped when there are more
+_MOST_CANDIDATES = 400_000
 _LISTS = frozenset(",;= \t%")  # one of these: perhaps more than one element
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -59,7 +59,7 @@ def make_provider(
     forwarded lists are believed; a value may be a list whose last element is the connection's peer.
     """
     extra = frozenset(domain.lower().rstrip(".") for domain in extra_known)
-    return _Cached(_Provider(known_only, extra, tuple(databases), tuple(trusted)))
+    return _held(_Provider(known_only, extra, tuple(databases), tuple(trusted)))
 
 
 def make_truncated(*, v4: int = MAX_V4, v6: int = MAX_V6, trusted: Sequence[Network] = ()) -> Treatment:
@@ -73,7 +73,7 @@ def make_truncated(*, v4: int = MAX_V4, v6: int = MAX_V6, trusted: Sequence[Netw
             where="the policy's v4 and v6",
             fix=f"Set v4 from 0 to {MAX_V4} and v6 from 0 to {MAX_V6}",
         )
-    return _Cached(_Truncated(v4, v6, tuple(trusted)))
+    return _held(_Truncated(v4, v6, tuple(trusted)))
 
 
 def is_private(token: str, trusted: Sequence[Network] = ()) -> bool:
@@ -91,76 +91,8 @@ def read_client(token: str, trusted: Sequence[Network]) -> tuple[Address | None,
     return address, token
 
 
-class _Held:
-    """Answers by value: the values are numbered as they come, by the engine's own table of strings, and `codes` has for
-    each number which of the few distinct answers it is.
-    """
-
-    __slots__ = ("_alive", "_answers", "_codes", "_kind", "_numbers")
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def __len__(self) -> int:
-        return len(self._codes)
-
-    def clear(self) -> None:
-        """Hold nothing."""
-        self._kind = pl.Categorical(pl.Categories.random("held"))
-        self._alive = pl.Series([], dtype=self._kind)  # the table lasts as long as something is of its kind
-        self._codes = pa.array([], pa.int32())
-        self._answers: list[str] = []
-        self._numbers: dict[str, int] = {}
-
-    def number(self, values: pl.Series) -> pl.Series:
-        """The number of each of the distinct values; those from the length on are new, and come in their order."""
-        return values.cast(self._kind).to_physical()
-
-    def add(self, answers: Iterable[str]) -> None:
-        """The answers to the next numbers."""
-        numbers = self._numbers
-        codes = pa.array([numbers.setdefault(answer, len(numbers)) for answer in answers], pa.int32())
-        self._answers = list(numbers)
-        self._codes = pa.concat_arrays([self._codes, codes])
-
-    def answers(self, numbers: pa.Array) -> pa.Array:
-        """The answer to each number."""
-        return pa.array(self._answers, pa.string()).take(self._codes.take(numbers))
-
-
-class _Cached:
-    """The answers of `fresh` by distinct value, at most `CACHED` of them held across calls. Its repr shows none."""
-
-    __slots__ = ("_answers", "_fresh")
-
-    def __init__(self, fresh: Callable[[pl.Series], Iterable[str]]) -> None:
-        self._answers = _Held()
-        self._fresh = fresh
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
-
-    def __reduce__(self) -> str:
-        raise TypeError("a treatment holds raw values and is never pickled")
-
-    def __call__(self, raw: pl.Series) -> tuple[pl.Series, ...]:
-        """The answers to the distinct values: held ones, and fresh ones for the others."""
-        values = raw.cast(pl.String)
-        held = self._answers
-        if len(held) + len(values) > CACHED:
-            held.clear()
-        numbers = held.number(values)
-        new = (numbers >= len(held)).fill_null(value=False)
-        asked = numbers.filter(new).to_list()
-        if asked:
-            if asked != list(range(len(held), len(held) + len(asked))):  # not each once, or not in order
-                held.clear()
-                return (pl.Series(raw.name, list(self._fresh(values.fill_null(""))), dtype=pl.String),)
-            held.add(self._fresh(values.filter(new)))
-        answers = held.answers(numbers.to_arrow()).fill_null(UNKNOWN)
-        if len(held) > CACHED:  # a flood of unique values: holding them would help nobody
-            held.clear()
-        return (pl.Series(raw.name, answers, dtype=pl.String),)
+def _held(answer: Callable[[pl.Series], Iterable[str]]) -> Treatment:
+    return Held("client", lambda raw: raw.cast(pl.String), answer, none=UNKNOWN)
 
 
 class _Provider:
@@ -210,7 +142,7 @@ class _Provider:
             answer = self._known.by_asn.get(asn) if asn is not None else None
             if answer is None:
                 answer = UNKNOWN if domain is None else self._of_host(domain)
-            if len(self._candidates) >= CACHED:
+            if len(self._candidates) >= _MOST_CANDIDATES:
                 self._candidates.clear()
             self._candidates[candidate] = answer
         return answer

@@ -21,6 +21,7 @@ import polars as pl
 from loganon import shapes
 from loganon.errors import ConfigurationError
 from loganon.treatments import Treatment
+from loganon.treatments.held import Held
 from loganon.treatments.identifiers import replace_identifiers
 
 INVALID = "{invalid}"
@@ -28,7 +29,7 @@ OTHER = "other"
 
 _METHOD = "^[A-Za-z][A-Za-z0-9_-]{0,31} +"
 _PLAIN_REQUEST = (  # of which the path needs no more than to be cut out
-    r"^(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS) (/[0-9A-Za-z/._-]*)(?:\?[!-~]*)? HTTP/[0-9.]{1,8}$"
+    r"^(?:GET|POST|HEAD|PUT|PATCH|DELETE|OPTIONS) (/[0-9A-Za-z/._-]*)(?:\?| HTTP/[0-9.]{1,8}$)"
 )
 _CONNECT = "^(?i:connect) "
 _CONTROL = r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]"
@@ -46,15 +47,12 @@ def make_path(*, raw: str = "path", routes: tuple[str, ...] = (), max_length: in
     """
     patterns = tuple((route, _route_pattern(route)) for route in routes)
 
-    def treat(values: pl.Series) -> tuple[pl.Series, ...]:
-        paths = request_paths(values, raw=raw)
-        each = paths.unique()  # many requests differ only in method, query or protocol
-        treated = (
-            _routed(each, patterns) if patterns else _short(replace_identifiers(_short(each, max_length)), max_length)
-        )
-        return (_looked_up(paths, each, treated.fill_null(INVALID)).rename("file"),)
+    def answer(paths: pl.Series) -> pl.Series:
+        if patterns:
+            return _routed(paths, patterns).fill_null(INVALID)
+        return _short(replace_identifiers(_short(paths, max_length)), max_length).fill_null(INVALID)
 
-    return treat
+    return Held("file", lambda values: request_paths(values, raw=raw), answer, none=INVALID)
 
 
 def routes_overlap(first: str, second: str) -> bool:
@@ -122,13 +120,6 @@ def _paths(targets: pl.Series, *, relative: bool) -> pl.Series:
     if relative:
         valid |= rest.str.contains(_RELATIVE) & ~rest.str.contains("%") & (rest != "-")
     return shapes.put(targets, odd, _only(path, valid))
-
-
-def _looked_up(values: pl.Series, each: pl.Series, answers: pl.Series) -> pl.Series:
-    """For each of the values the answer that stands beside it."""
-    known = pl.DataFrame({"value": each, "answer": answers})
-    asked = pl.DataFrame({"value": values})
-    return asked.join(known, on="value", how="left", nulls_equal=True, maintain_order="left")["answer"]
 
 
 def _short(paths: pl.Series, longest: int) -> pl.Series:
