@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loganon import aggregate
@@ -22,7 +25,7 @@ from loganon.aggregate import merge
 from loganon.chunks import MAX_LINE_BYTES, Chunk, Window
 from loganon.formats import load_formats
 from loganon.lookups import Lookups, agents
-from loganon.lookups.providers import Candidate
+from loganon.lookups.providers import Candidate, open_database
 from loganon.parse import make_parser, whole_lines
 from loganon.parse.template import TemplateParser
 from loganon.pipeline import Pipeline, build
@@ -141,6 +144,9 @@ class Numbers:
     def lookup(self, address: Address | str) -> Candidate | None:
         return {"1": Candidate(3320, None), "2": Candidate(None, "mail.example.com")}.get(str(address)[-1])
 
+    def network(self, address: str) -> tuple[Candidate | None, int]:
+        return self.lookup(address), 32
+
 
 TOKENS = st.sampled_from(
     ["91.44.26.1", "91.44.26.2", "91.44.26.3", "2003::1", "10.0.0.1", "dip0.t-ipconnect.de", "-", '"91.44.26.1"', None]
@@ -156,6 +162,68 @@ def test_what_is_remembered_of_clients_is_what_would_be_answered_anew(calls: lis
         for tokens in calls:
             values = pl.Series(tokens, dtype=pl.String)
             assert holding(values)[0].to_list() == make()(values)[0].to_list()
+
+
+class Nested:
+    """A database with networks within networks: the longest prefix of an address has a provider or none."""
+
+    networks: ClassVar[dict[str, int | None]] = {
+        "0.0.0.0/0": None,
+        "91.0.0.0/8": 3320,
+        "91.44.0.0/16": None,
+        "91.44.26.0/23": 3209,
+        "91.44.27.128/25": 3320,
+        "91.44.27.255/32": None,
+        "128.0.0.0/1": 3209,
+    }
+
+    def lookup(self, address: Address | str) -> Candidate | None:
+        return self.network(str(address))[0]
+
+    def network(self, address: str) -> tuple[Candidate | None, int]:
+        number = int(ip_address(address))
+        bits = next(n for n in range(32, -1, -1) if str(ip_network((number >> 32 - n << 32 - n, n))) in self.networks)
+        found = self.networks[str(ip_network((number >> 32 - bits << 32 - bits, bits)))]
+        alike = next(  # the shortest prefix in which no other network begins
+            n
+            for n in range(bits, 33)
+            if not any(
+                other.prefixlen > bits and other.subnet_of(ip_network((number >> 32 - n << 32 - n, n)))
+                for other in map(ip_network, self.networks)
+            )
+        )
+        return Candidate(found, None) if found else None, alike
+
+
+BORDERS = [int(edge) for each in map(ip_network, Nested.networks) for edge in (each[0], each[-1])]
+ADDRESSES = st.builds(
+    lambda border, step: str(ip_address(min(max(border + step, 0), (1 << 32) - 1))),
+    st.sampled_from(BORDERS),
+    st.integers(-2, 2) | st.integers(-70_000, 70_000),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ADDRESSES | TOKENS, max_size=30))
+@example(["91.44.26.3", "91.44.26.4", "91.44.26.11", "91.44.26.12"])
+def test_a_network_is_looked_up_once_for_all_its_addresses(tokens: list[str | None]) -> None:
+    """Of many addresses at once each has the answer that it has alone, at whatever border of a network it is."""
+
+    def answers(values: list[str | None]) -> list[str]:
+        return make_provider(databases=[Numbers(), Nested()])(pl.Series(values, dtype=pl.String))[0].to_list()
+
+    together, alone = answers(tokens), [answer for token in tokens for answer in answers([token])]
+    assert together == alone
+
+
+def test_networks_of_a_real_database_are_looked_up_once() -> None:
+    """The prefix that the library gives with a record is one all of whose addresses have that record."""
+    database = open_database(Path(__file__).parent.parent / "sample_logs" / "providers.mmdb")
+    for number in range(0, 1 << 32, (1 << 32) // 3001):
+        found, bits = database.network(str(ip_address(number)))
+        first = number >> 32 - bits << 32 - bits
+        for each in (first, first + (1 << 32 - bits) - 1, number):
+            assert database.lookup(str(ip_address(each))) == found
 
 
 def test_clients_that_come_twice_at_once_have_the_same_answer_and_keep_it() -> None:

@@ -24,6 +24,7 @@ from loganon.errors import ConfigurationError
 
 PROBED = 1000  # records whose keys are read when a database is opened
 MAX_STEPS = 10_000  # networks, with and without a record, that are looked at for them: at most about 0.2 s
+_WHOLE = 32  # bits of an IPv4 address
 SAMPLED = 1000  # addresses over the whole IPv4 space whose records are read too, to find damage
 
 Kind = Literal["asn", "asn+domain", "domain", "country"]
@@ -59,6 +60,14 @@ class ProviderDatabase:
         except Exception:  # noqa: BLE001  a damaged record may raise anything, with the address in the message: no answer
             return None
         return _candidate(record)
+
+    def network(self, address: str) -> tuple[Candidate | None, int]:
+        """As `lookup`, of an IPv4 address, and the length (0 to 32) of a prefix all of whose addresses have that."""
+        try:
+            record, prefix = self._reader.get_with_prefix_len(address)
+        except Exception:  # noqa: BLE001  as above
+            return None, _WHOLE
+        return _candidate(record), prefix if 0 <= prefix <= _WHOLE else _WHOLE
 
     def country(self, address: Address | str) -> str | None:
         """The code of the country that it has for the address, None for none."""

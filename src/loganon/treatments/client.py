@@ -17,6 +17,7 @@ from loganon.errors import ConfigurationError
 from loganon.lookups.known import load_known
 from loganon.lookups.providers import Candidate
 from loganon.lookups.suffixes import host_name, load_suffixes
+from loganon.shapes import put
 from loganon.treatments import Treatment
 from loganon.treatments.held import Held
 
@@ -35,7 +36,8 @@ _GLOBAL_OCTET = (
     r"|16[0-8]|17[0134-9]|18[0-9]|19[013-79]|20[0-24-9]|21[0-9]|22[0-3])"
 )
 _GLOBAL_GROUPS = r"(?:2003|2[4-9a-f][0-9a-f]{2}|2001:[1-9a-f][0-9a-f]{3})"
-_DIRECT = rf"^(?:{_GLOBAL_OCTET}(?:\.{_OCTET}){{3}}|{_GLOBAL_GROUPS}(?::[0-9a-f]{{0,4}}){{2,7}})$"
+_DIRECT_V4 = rf"^{_GLOBAL_OCTET}(?:\.{_OCTET}){{3}}$"
+_DIRECT_V6 = rf"^{_GLOBAL_GROUPS}(?::[0-9a-f]{{0,4}}){{2,7}}$"
 
 
 class Database(Protocol):
@@ -43,6 +45,9 @@ class Database(Protocol):
 
     def lookup(self, address: Address | str) -> Candidate | None:
         """What it has on an address; None where nothing."""
+
+    def network(self, address: str) -> tuple[Candidate | None, int]:
+        """What it has on an IPv4 address in its usual spelling, and of how many bits the prefix is that has it."""
 
 
 def make_provider(
@@ -115,9 +120,37 @@ class _Provider:
         if not self._databases:  # an address in its usual spelling has no answer without one
             plain = values.str.contains(_PLAIN)
             return [UNKNOWN if usual else self._answer(token) for token, usual in zip(values, plain, strict=True)]
-        direct = values.str.contains(_DIRECT)
-        answers = zip(values.to_list(), direct.to_list(), strict=True)
-        return [self._of_address(token) if usual else self._answer(token) for token, usual in answers]
+        usual = values.str.contains(_DIRECT_V4)
+        rest = values.filter(~usual)
+        direct = zip(rest.to_list(), rest.str.contains(_DIRECT_V6).to_list(), strict=True)
+        answers = [self._of_address(token) if plain else self._answer(token) for token, plain in direct]
+        shown = pl.Series([UNKNOWN], dtype=pl.String).new_from_index(0, len(values))
+        shown = put(shown, ~usual, pl.Series(answers, dtype=pl.String))
+        return put(shown, usual, self._of_networks(values.filter(usual)))
+
+    def _of_networks(self, addresses: pl.Series) -> pl.Series:
+        """The answers to IPv4 addresses in their usual spelling: in their order, each network is looked up once."""
+        octets = addresses.str.split_exact(".", 3).struct.unnest().cast(pl.UInt32)
+        numbers = octets.fold(lambda high, low: high * 256 + low)
+        order = numbers.arg_sort()
+        answers, answer, end = [], UNKNOWN, -1
+        for place, number in zip(order.to_list(), numbers.gather(order).to_list(), strict=True):
+            if number > end:
+                answer, prefix = self._of_network(addresses[place])
+                end = number | ((1 << (32 - prefix)) - 1)
+            answers.append(answer)
+        return addresses.clone().scatter(order, pl.Series(answers, dtype=pl.String))
+
+    def _of_network(self, address: str) -> tuple[str, int]:
+        """The answer to an address, and the bits of the longest prefix that it depends on."""
+        longest = 0
+        for database in self._databases:
+            candidate, prefix = database.network(address)
+            longest = max(longest, prefix)
+            answer = UNKNOWN if candidate is None else self._of_candidate(candidate)
+            if answer != UNKNOWN:
+                return answer, longest
+        return UNKNOWN, longest
 
     def _answer(self, token: str) -> str:
         address, token = read_client(token, self._trusted)
