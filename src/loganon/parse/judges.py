@@ -19,6 +19,9 @@ _STATUS = re.compile(rb" ([0-9]{3}) ")
 _BYTES_DIGITS = 15
 _MOST_BYTES = 1 << 30
 
+_SEEN = 1000
+"""Parts by which what follows the client is guessed."""
+
 Judged = tuple[pa.Array, dict[str, pa.Array]]
 """Which rows are of the format (bool), and the columns found in this part of them."""
 
@@ -51,20 +54,19 @@ def judge_client(values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence
     A client of none but an address's characters ends at that blank whatever it is, and nothing behind it is matched in
     dependence of it. So of parts that are alike from there on one is matched, and stands for all.
     """
-    rest = pc.ascii_ltrim(values.view(pa.string()), characters=_ADDRESS).cast(pa.binary())
-    usual = _usual(rest)
+    usual = _usual(values.slice(0, _SEEN))
     match = pattern.fullmatch(_ANY_CLIENT + usual + quote)
     if match is None or not usual.startswith(b" "):
         return judge_distinct(values, pattern=pattern, raws=raws, quote=quote)
-    alike = pc.and_(
-        pc.equal(rest, pa.scalar(usual, rest.type)), pc.greater(pc.binary_length(values), pa.scalar(len(usual)))
-    )
+    clients = pc.binary_slice(values, 0, -len(usual)).dictionary_encode()
+    plain = pc.and_(pc.equal(_behind_client(clients.dictionary), b""), pc.not_equal(clients.dictionary, b""))
+    alike = pc.and_(plain.take(clients.indices), pc.ends_with(values, usual))
     if alike.true_count < len(alike):
         return _judge_both(values, alike, pattern=pattern, raws=raws, quote=quote)
     columns: dict[str, pa.Array] = {}
     for group, raw in enumerate(raws, start=1):
         if raw == "client":
-            columns[raw] = pc.binary_slice(values, 0, -len(usual)).dictionary_encode()
+            columns[raw] = clients
         elif raw != "time":
             same = pa.array([b"-" if match[group] is None else match[group]], pa.binary())
             column = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), len(values)), same)
@@ -72,9 +74,14 @@ def judge_client(values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence
     return alike, columns
 
 
-def _usual(rest: pa.Array) -> bytes:
-    """The most frequent of the values; nothing of no values."""
-    counts = rest.value_counts()
+def _behind_client(values: pa.Array) -> pa.Array:
+    """What follows the characters of an address at the beginning of each value."""
+    return pc.ascii_ltrim(values.view(pa.string()), characters=_ADDRESS).view(pa.binary())
+
+
+def _usual(values: pa.Array) -> bytes:
+    """What most often stands behind the client; nothing of no values."""
+    counts = _behind_client(values).value_counts()
     if not len(counts):
         return b""
     most = pc.index(counts.field("counts"), pc.max(counts.field("counts"))).as_py()
@@ -132,9 +139,10 @@ def judge_numbers(values: pa.Array, *, end: bytes) -> Judged:
     written = pc.binary_slice(values, 5, -len(end) if end else _MOST_BYTES)  # None overflows in pyarrow
     length = pc.binary_length(written)
     digits = pc.and_(pc.ascii_is_decimal(written.view(pa.string())), pc.less_equal(length, _BYTES_DIGITS))
-    number = pc.if_else(digits, written, pa.scalar(b"0")).cast(pa.string()).cast(pa.int64())
+    plain = written if digits.true_count == len(digits) else pc.if_else(digits, written, pa.scalar(b"0"))
+    number = plain.view(pa.string()).cast(pa.int64())
     right = pc.and_(status.is_valid(), pc.or_(digits, pc.equal(written, b"-")))
     if end:
-        right = pc.and_(right, pc.equal(pc.binary_slice(values, -len(end), None), end))
+        right = pc.and_(right, pc.ends_with(values, end))
         right = pc.and_(right, pc.greater(pc.binary_length(values), 5))
     return right, {"status": status, "bytes": number}

@@ -17,6 +17,8 @@ from loganon.parse.directives import pieces
 from loganon.parse.escapes import UNESCAPES, unescape_column
 
 NUMBER = pa.int32()
+_CR = b"\r"
+_BLOCK_BYTES = 1 << 18
 _STATUS = pa.int16()
 _BYTES = pa.int64()
 
@@ -29,9 +31,19 @@ class Rows:
     columns: Mapping[str, pa.Array] = field(repr=False)
 
 
-def plain_lines(data: bytes) -> bytes:
-    """`data` with each line ended by LF, the last too, and without the one CR before it."""
-    text = data.replace(b"\r\n", b"\n") if b"\r" in data else data
+def find_marks(data: bytes, marks: Iterable[bytes]) -> frozenset[bytes]:
+    """Which of the marks, each one byte, stand in `data`."""
+    left, found = set(marks), set[bytes]()
+    for start in range(0, len(data), _BLOCK_BYTES):  # once a block is in the processor's cache, all are looked for
+        here = {mark for mark in left if data.find(mark, start, start + _BLOCK_BYTES) >= 0}
+        found |= here
+        left -= here
+    return frozenset(found)
+
+
+def plain_lines(data: bytes, marks: frozenset[bytes] = frozenset({_CR})) -> bytes:
+    """`data` with each line ended by LF, the last too, and without the one CR before it; `marks`: those it may have."""
+    text = data.replace(b"\r\n", b"\n") if _CR in marks and _CR in data else data
     return text if text.endswith(b"\n") else text.removesuffix(b"\r") + b"\n"
 
 

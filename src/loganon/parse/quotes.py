@@ -9,7 +9,7 @@ way. The cut itself knows no quoting: each LF ends a row, and no row can reach i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from functools import partial
@@ -24,7 +24,9 @@ from loganon.parse.directives import Piece
 from loganon.parse.judges import Judged, judge_distinct, judge_numbers, judge_time
 from loganon.parse.lines import NUMBER, Rows, full_lines
 
-_MARKS = (b"\\", b"\0", b"\r")  # a line with one of these is left to the exact way
+MARKS = frozenset({b"\\", b"\0", b"\r"})
+"""A line with one of these, or with what begins an escape of its format, is left to the exact way."""
+
 _BOM = b"\xef\xbb\xbf"  # pyarrow.csv would drop it
 _MOST_BYTES = 1 << 30
 _MOST_MARKED = 10_000  # lines of a chunk; with more of them it is not worth the cut
@@ -50,13 +52,11 @@ class Quotes:
         *,
         time: str,
         columns: frozenset[str],
-        escape: bytes = b"\\",
         timezone: tzinfo | None = None,
         day: date | None = None,
     ) -> None:
         self._columns = columns
         self._time, self._zone, self._day = time, timezone, day
-        self._marks = tuple({*_MARKS, escape})
         self._names: list[str] = []
         self._texts: list[str] = []
         self._judges: list[tuple[str, Callable[[pa.Array], Judged]]] = []
@@ -72,11 +72,14 @@ class Quotes:
         self._segment(segment, quote=b"")
         self._wanted = [*self._texts, *(name for name, _ in self._judges)]
 
-    def read(self, text: bytes) -> Quick | None:
-        """The lines of `text`, each ended by LF, that are surely of the format; None: all are left."""
+    def read(self, text: bytes, marks: frozenset[bytes]) -> Quick | None:
+        """The lines of `text`, each ended by LF, that are surely of the format; None: all are left.
+
+        A line with one of `marks` is left: those of `MARKS` and of the format's escapes that stand in `text`.
+        """
         if not self.possible or len(text) > _MOST_BYTES or text.startswith(_BOM) or _has_long_line(text):
             return None
-        marked = _marked(text, self._marks)
+        marked = _marked(text, marks)
         if len(marked) > _MOST_MARKED:
             return None
         kept = _outside(text, marked)
@@ -199,7 +202,7 @@ def _begins_with_client(parts: Sequence[Piece]) -> bool:
     return kinds == ["client", "literal"] and not parts[0].before and parts[1].text.startswith(b" ")
 
 
-def _marked(text: bytes, marks: Sequence[bytes]) -> list[tuple[int, int]]:
+def _marked(text: bytes, marks: Iterable[bytes]) -> list[tuple[int, int]]:
     """Where each line that has a mark begins, and where it ends behind its LF; a few more than may be, at most."""
     found: set[tuple[int, int]] = set()
     for mark in marks:

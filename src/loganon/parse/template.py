@@ -15,10 +15,10 @@ from loganon.formats import Format
 from loganon.parse.clock import dated
 from loganon.parse.directives import pieces
 from loganon.parse.escapes import UNESCAPES
-from loganon.parse.lines import Lines, Rows, full_lines, joined, plain_lines
+from loganon.parse.lines import Lines, Rows, find_marks, full_lines, joined, plain_lines
 from loganon.parse.mask import mask
 from loganon.parse.parsed import Parsed, ParseState, Reject
-from loganon.parse.quotes import Quotes
+from loganon.parse.quotes import MARKS, Quotes
 
 
 class TemplateParser:
@@ -51,14 +51,15 @@ class TemplateParser:
         self._lines = Lines(fmt, columns=wanted, timezone=timezone)
         self.size = self._lines.size
         self._quotes = None
+        self._mark, _ = UNESCAPES[fmt.escape] or (b"\\", None)
         if fast:
-            mark, _ = UNESCAPES[fmt.escape] or (b"\\", None)
-            self._quotes = Quotes(parts, time=fmt.time, columns=wanted, escape=mark, timezone=timezone, day=fmt.day)
+            self._quotes = Quotes(parts, time=fmt.time, columns=wanted, timezone=timezone, day=fmt.day)
 
     def __call__(self, chunk: Chunk, state: ParseState) -> Parsed:
         """The chunk's lines; never raises on data."""
-        text = plain_lines(chunk.data)
-        quick = self._quotes.read(text) if self._quotes is not None else None
+        marks = find_marks(chunk.data, MARKS | {self._mark})
+        text = plain_lines(chunk.data, marks)
+        quick = self._quotes.read(text, marks) if self._quotes is not None else None
         left = list(enumerate(full_lines(text))) if quick is None else quick.left
         lines = len(left) if quick is None else quick.lines
         rows, rejected = self._lines.read(left)
