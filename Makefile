@@ -6,7 +6,7 @@ LARGE := $(VENV)/.large
 DEMO := demo
 DIST := dist
 
-.PHONY: demo test bench bench-peers bench-growth soak footprint bench-startup scale equality campaign bench-spark large docs lock build sbom deb clean
+.PHONY: demo test bench bench-peers bench-growth bench-kernel soak footprint bench-startup scale equality campaign bench-spark large docs lock build sbom deb clean
 
 # Set-up: the locked dependencies with their hashes, and the project itself in place.
 $(READY): requirements.lock pyproject.toml
@@ -47,6 +47,10 @@ bench-peers: $(READY)
 # Time and memory from 1 M to 50 M lines; writes benchmarks/growth.svg. Needs 20 GB of disk.
 bench-growth: $(READY)
 	$(BIN)/python benchmarks/growth.py
+
+# What a compiled kernel would take to cut lines and number their values, and the same of loganon's parser.
+bench-kernel: $(READY)
+	$(BIN)/python benchmarks/kernel.py
 
 # The Spark job on one and on two executors; writes docs/spark-figures.md. A few minutes.
 bench-spark: $(LARGE)
