@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from loganon import errors
 from loganon.cli import root
 from loganon.formats import load_formats
+from loganon.policy import bundled, load_policy
 from loganon.policy.outline import known_keys
 from loganon.report import KEYS as REPORT_KEYS
 from loganon.settings import Common, InputSettings, Settings
@@ -148,6 +149,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def ready() -> str:
+    """The canonical forms of the bundled policies that a run takes as they are: those without further parts."""
+    found = [load_policy(name) for name in bundled()]
+    return "".join(f"{policy.canonical}\n" for policy in found if not (policy.also_expire or policy.hold))
+
+
 PAGES = {
     "formats.md": formats,
     "options.md": options,
@@ -157,6 +164,7 @@ PAGES = {
     "report.md": report,
     "status.md": status,
     "verify.md": verification,
+    "../src/loganon/policy/ready.jsonl": ready,
 }
 
 

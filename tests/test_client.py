@@ -223,7 +223,7 @@ def test_personal_suffixes_are_suffixes() -> None:
         parts = suffixes.split(f"jane.smith.{name}")
         assert parts is not None
         assert (parts.registrable, parts.suffix) == (None, name)
-        found = suffixes._list.publicsuffix(f"jane.{name}")
+        found = suffixes._every.publicsuffix(f"jane.{name}")
         assert found in {name, f"jane.{name}"}, name
 
 
@@ -238,7 +238,7 @@ def test_real_host_names(corpus: Path) -> None:
         assert answer == "unknown" or answer in known or answer.startswith("."), "not a permitted answer"
         assert answer == "unknown" or (name is not None and ("." + name).endswith("." + answer.lstrip(".")))
         if answer.startswith("."):
-            assert load_suffixes()._list.is_public(answer[1:])
+            assert load_suffixes()._every.is_public(answer[1:])
     named = sum(answer in known for answer in answers) / len(hosts)
     nothing = sum(answer == "unknown" for answer in answers) / len(hosts)
     print(f"real host names: {named:.1%} a provider, {nothing:.1%} nothing")

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import random
+from pathlib import Path
+
 import pytest
 
-from loganon.formats import load_formats
+from loganon.formats import Format, load_formats
+from loganon.parse import detect as detecting
 from loganon.parse.detect import Detection, detect, sample_lines
+from loganon.parse.directives import pieces
+from loganon.parse.literals import has_literals, literals_of
+from support.cli import SAMPLES
 
 FORMATS = load_formats()
 COMMON = b'203.0.113.7 - bob [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1" 200 1'
@@ -100,3 +108,50 @@ def test_no_lines() -> None:
     """Nothing has no format."""
     assert found().format is None
     assert found(b"a\0b", b"x" * ((1 << 20) + 1)).format is None
+
+
+def judged(lines: list[bytes]) -> tuple[Format | None, float, str | None, str | None]:
+    """What is found where every format is asked for all lines."""
+    whole = detecting._choose(lines, tuple(FORMATS.values()))
+    return whole.format, whole.share, whole.error_log, whole.other
+
+
+def seen(lines: list[bytes]) -> tuple[Format | None, float, str | None, str | None]:
+    """What is found by what the lines show first."""
+    quick = detecting._detect(lines, tuple(FORMATS.values()))
+    return quick.format, quick.share, quick.error_log, quick.other
+
+
+@pytest.mark.parametrize("log", sorted(SAMPLES.glob("*.log*")), ids=lambda path: path.name)
+def test_the_quick_way_finds_the_same_in_logs(log: Path) -> None:
+    """The formats that are not asked, since what the first lines show excludes them, would not have been found."""
+    lines = sample_lines(gzip.decompress(log.read_bytes()) if log.suffix == ".gz" else log.read_bytes())
+    for some in (lines, lines[:65], lines[:3]):
+        assert seen(some) == judged(some)
+        assert judged(some)[0] in detecting._likely(some, tuple(FORMATS.values()))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_quick_way_finds_the_same_in_mixtures(seed: int) -> None:
+    """So it is for lines of all formats, good and bad ones, of one format, of two, or of many."""
+    draw = random.Random(seed)
+    examples = {name: sample_lines("\n".join(e.line for e in fmt.examples).encode()) for name, fmt in FORMATS.items()}
+    for _ in range(6):
+        kinds = draw.sample(sorted(examples), draw.choice((1, 1, 2, 5)))
+        lines = [draw.choice(examples[draw.choice(kinds)]) for _ in range(draw.choice((1, 4, 30, 90)))]
+        if draw.random() < 0.5:
+            lines = [line[: draw.randrange(1, len(line) + 1)] if draw.random() < 0.1 else line for line in lines]
+        assert seen(lines) == judged(lines), lines
+        found, share, *_ = judged(lines)
+        assert found is None or share < detecting.SHARE or found in detecting._likely(lines, tuple(FORMATS.values()))
+
+
+@pytest.mark.parametrize("name", [name for name, fmt in FORMATS.items() if fmt.dialect == "template"])
+def test_every_line_has_the_literals_of_its_template(name: str) -> None:
+    """The texts by which a line is excluded stand in each line that the format takes."""
+    literals = literals_of(pieces(FORMATS[name]))
+    lines = [e.line.encode() for e in FORMATS[name].examples if e.reject is None]
+    assert literals
+    assert lines
+    assert all(has_literals(line, literals) for line in lines)
+    assert not has_literals(b"-", literals)

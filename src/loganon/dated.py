@@ -15,10 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loganon.errors import printable
-from loganon.policy import Policy
-from loganon.policy.elsewhere import AlsoExpire
+
+if TYPE_CHECKING:
+    from loganon.policy import Policy
+    from loganon.policy.elsewhere import AlsoExpire
 
 _DATE = re.compile(r"(?<![0-9])([0-9]{4})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9]{3})")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

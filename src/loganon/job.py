@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from loganon import policy as policies
 from loganon.chunks import Window
 from loganon.dated import Dated, apply_dated, load_dated
 from loganon.errors import BusyError, CannotWriteError, CheckError, ConfigurationError, InputOutputError, LoganonError
 from loganon.ingest import Ingest
 from loganon.keys import Key, create_key, load_key
-from loganon.policy import DEFAULT, Policy, from_canonical, load_policy
+from loganon.policy import DEFAULT, open_frozen, open_policy
 from loganon.reading import Input, Reading
 from loganon.store import (
     WAIT,
@@ -34,6 +36,9 @@ from loganon.store import (
     plan_retention,
 )
 from loganon.summary import Summary
+
+if TYPE_CHECKING:
+    from loganon.policy import Policy
 
 AHEAD = timedelta(hours=24)
 """A line further ahead of the clock is `future`; a clock further behind the last commit stops the run."""
@@ -130,7 +135,7 @@ def carry_out(
     try:
         standing, policy, secret = open_store(store, policy, key, clock.now, group)
     except _REPORTED as error:
-        name = policy.name if isinstance(policy, Policy) else policy or DEFAULT
+        name = policy or DEFAULT if isinstance(policy, str | None) else policy.name
         return Summary(name, str(store), errors=[error], strict=strict)
     summary = Summary(policy.name, str(store), strict=strict)
     try:
@@ -155,7 +160,7 @@ def carry_out(
 def retain(store: Place, *, clock: Clock, wait: timedelta, dry_run: bool, raising: bool = True) -> tuple[Plan, Summary]:
     """Retention alone: the plan, and what was carried out of it (nothing with `dry_run`); `raising` as in `run`."""
     standing = open_standing(store)
-    policy = frozen_policy(standing)
+    policy = open_frozen(standing.policy.text, where=str(standing.path))
     summary = Summary(policy.name, str(store))
     try:
         cutoff = next_cutoff(standing.cutoff(), standing.last_commit(), policy, clock)
@@ -174,7 +179,7 @@ def retain(store: Place, *, clock: Clock, wait: timedelta, dry_run: bool, raisin
 
 def frozen_policy(store: Store) -> Policy:
     """The policy that the store was made with."""
-    return from_canonical(store.policy.text, where=str(store.path))
+    return policies.from_canonical(store.policy.text, where=str(store.path))
 
 
 def open_store(
@@ -184,7 +189,7 @@ def open_store(
     store = open_or_none(path)
     secret = key if isinstance(key, Key) else load_key(key, store=path if isinstance(path, Path) else None)
     if store is None:
-        policy = load_policy(policy or DEFAULT) if not isinstance(policy, Policy) else policy
+        policy = open_policy(policy or DEFAULT) if isinstance(policy, str | None) else policy
         if secret is None:
             assert isinstance(key, Path)  # noqa: S101 - a Key is its own secret
             check_place(path, group)  # no key is made for a store that cannot be
@@ -192,9 +197,9 @@ def open_store(
         stamp = PolicyStamp(policy.name, policy.sha256, policy.canonical)
         return create_store(path, stamp, key_check=secret.check, now=now, group=group), policy, secret
     store.catch_up()
-    frozen = frozen_policy(store)
+    frozen = open_frozen(store.policy.text, where=str(store.path))
     if isinstance(policy, str):  # the store's own name stands for its own policy, whatever that name means by now
-        policy = frozen if policy == frozen.name else load_policy(policy)
+        policy = frozen if policy == frozen.name else open_policy(policy)
     if policy is not None and policy != frozen:
         raise ConfigurationError(
             f'the store is held under its own policy "{frozen.name}", and the policy given differs from it',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from loganon.errors import ConfigurationError
+from loganon.spelling import nearest
 
 Loc: TypeAlias = tuple[int | str, ...]
 Mistakes: TypeAlias = tuple[ConfigurationError, ...]
@@ -23,12 +23,6 @@ _INTERNAL = re.compile(r"function-|constrained-|tuple\[|is-instance")
 def mistakes_of(error: ValidationError, model: type[BaseModel], place: Place) -> Mistakes:
     """One error for each of a validation's, in the order of the file."""
     return tuple(_mistake(detail, model, place) for detail in error.errors(include_url=False))
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The question whether one of `known` was meant; empty where none is near."""
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return f'Did you mean "{near[0]}"?' if near else ""
 
 
 def _mistake(detail: ErrorDetails, model: type[BaseModel], place: Place) -> ConfigurationError:

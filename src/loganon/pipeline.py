@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, tzinfo
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
@@ -23,9 +24,11 @@ from loganon.gate import Gate
 from loganon.lookups import Lookups
 from loganon.parse import Parsed, Parser, ParseState, Reject, make_parser
 from loganon.parse.layouts import LAYOUT
-from loganon.policy import Policy
 from loganon.treatments import Treatment
 from loganon.treatments.held import Held
+
+if TYPE_CHECKING:
+    from loganon.policy import Policy
 
 REASONS = ("malformed", "binary", "too_long", "partial", "expired", "future", "excluded", "no_consent")
 """Why a line is rejected, in the order of the summary."""

@@ -25,7 +25,7 @@ def recognise(given: Input, start: bytes, before: Record | None, last: Record | 
     reading = given.reading
     if reading.format is not None:
         return with_fields(reading.format, reading.fields)
-    formats = {name: with_fields(fmt, reading.fields) for name, fmt in load_formats().items()}
+    formats = {name: with_fields(fmt, reading.fields) for name, fmt in load_formats(examples=False).items()}
     recorded = formats.get(last.format) if last else None
     if recorded is not None and before is not None:
         return recorded

@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loganon import job
 from loganon.errors import BusyError, ConfigurationError, LoganonError
 from loganon.keys import Key
-from loganon.policy import Policy
 from loganon.reading import Input
 from loganon.sites import Readings, Site, policy_of
 from loganon.store import WAIT, open_or_none, parse_place
 from loganon.summary import Summary
+
+if TYPE_CHECKING:
+    from loganon.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from loganon import policy as policies
 from loganon.errors import ConfigurationError, LoganonError, MissingInputError, UnreadableDataError
 from loganon.formats import Format
 from loganon.formats.given import resolve
 from loganon.lookups import Lookups, open_lookups
-from loganon.mistakes import nearest
 from loganon.patterns import SITE, files_of, is_site, log_files, site_of, unreadable_folder
-from loganon.policy import Policy, bundled, named_policy
+from loganon.policy.ready import is_file
 from loganon.reading import Input, Reading
-from loganon.settings import InputSettings
+from loganon.spelling import nearest
 from loganon.store.layout import PRIVATE_NAME, STORE_FILE
+
+if TYPE_CHECKING:
+    from loganon.policy import Policy
+    from loganon.settings import InputSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +131,12 @@ class Readings:
 
 def policy_of(site: Site) -> Policy | str | None:
     """The policy that the configuration names for the site, as `job.run` takes it; or ConfigurationError."""
-    if site.policy is not None and not site.stands and "/" not in site.policy and not site.policy.endswith(".toml"):
-        known = bundled()
-        if site.policy not in known:
-            fix = nearest(site.policy, known) or f"Take {', '.join(known)}, or a file as ./{site.policy}.toml"
-            raise ConfigurationError(f'no bundled policy is named "{site.policy}"', where=site.store, fix=fix)
-    return named_policy(site.policy)
+    if not site.policy or is_file(site.policy):
+        return policies.load_policy(site.policy) if site.policy else None
+    if not site.stands and site.policy not in (known := policies.bundled()):
+        fix = nearest(site.policy, known) or f"Take {', '.join(known)}, or a file as ./{site.policy}.toml"
+        raise ConfigurationError(f'no bundled policy is named "{site.policy}"', where=site.store, fix=fix)
+    return site.policy
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ import click
 
 from loganon.cli.messages import Messages
 from loganon.cli.options import option
+from loganon.cli.unsaid import no_settings, only_input
 
 if TYPE_CHECKING:
     from loganon.errors import LoganonError
@@ -76,19 +77,19 @@ def choose(config: Path | None, store: str | None, *, logs: tuple[str, ...] | No
     `logs`: those that are named; they go into one store; None: the command takes none. What options say of how logs
     are read goes before what the file says. ConfigurationError (78) where the file is wrong.
     """
-    from loganon.settings import Settings, overridden  # noqa: PLC0415 - start-up: not imported for --help
-    from loganon.sites import Site, find_sites, same_store  # noqa: PLC0415 - start-up, as above
+    from loganon.sites import Site, find_sites, same_store  # noqa: PLC0415 - start-up: not imported for --help
 
     settings = settings_of(config, named=bool(logs) or store is not None)
     given = given_readings()
     if logs or settings is None:
         if logs is not None and not logs:
             raise click.UsageError("Missing argument 'LOG...'.", ctx=click.get_current_context())
-        settings = settings or Settings.model_validate({})
-        store = store or settings.store
+        store = store or (settings.store if settings is not None else None)
         if store is None:
             raise click.UsageError("Missing option '--store'.", ctx=click.get_current_context())
-        return Chosen((_named(store, logs or (), settings, given),), settings, many=False)
+        return Chosen((_named(store, logs or (), settings, given),), settings or no_settings(), many=False)
+    from loganon.settings import overridden  # noqa: PLC0415 - start-up: pydantic is imported where there is a file
+
     if "stream" in given:
         what = "Option '--stream' is for logs that are named; in a configuration the key stream or {site} names it."
         raise click.UsageError(what, ctx=click.get_current_context())
@@ -101,11 +102,13 @@ def choose(config: Path | None, store: str | None, *, logs: tuple[str, ...] | No
 
 def settings_of(config: Path | None, *, named: bool) -> Settings | None:
     """The configuration to go by: of `config`, or, where nothing is `named`, of the default file if there is one."""
-    from loganon.settings import load_settings  # noqa: PLC0415 - start-up: not imported for --help
-
     if config is None and not named and DEFAULT_CONFIG.exists():
         config = DEFAULT_CONFIG
-    return load_settings(config) if config is not None else None
+    if config is None:
+        return None
+    from loganon.settings import load_settings  # noqa: PLC0415 - start-up: pydantic is imported where there is a file
+
+    return load_settings(config)
 
 
 def is_given(name: str) -> bool:
@@ -172,14 +175,19 @@ class Told:
                 self._say.error(error)
 
 
-def _named(store: str, logs: tuple[str, ...], settings: Settings, given: Mapping[str, Any]) -> Site:
+def _named(store: str, logs: tuple[str, ...], settings: Settings | None, given: Mapping[str, Any]) -> Site:
     """The store of logs that are named; what the configuration has for all inputs holds for them."""
-    from loganon.settings import Common, InputSettings, overridden  # noqa: PLC0415 - start-up: not imported for --help
-    from loganon.sites import Log, Site  # noqa: PLC0415 - start-up, as above
+    from loganon.sites import Log, Site  # noqa: PLC0415 - start-up: not imported for --help
+
+    each = only_input(store, logs, given) if settings is None else _input_of(settings, store, logs, given)
+    return Site(store, each.policy, tuple(Log(log, None, each, found=False) for log in logs), each.raw)
+
+
+def _input_of(settings: Settings, store: str, logs: tuple[str, ...], given: Mapping[str, Any]) -> InputSettings:
+    from loganon.settings import Common, InputSettings, overridden  # noqa: PLC0415 - start-up: as where it is read
 
     common = {name: getattr(settings, name) for name in Common.model_fields}
-    each: InputSettings = overridden(InputSettings.model_construct(**{**common, "store": store, "logs": logs}), given)
-    return Site(store, each.policy, tuple(Log(log, None, each, found=False) for log in logs), each.raw)
+    return overridden(InputSettings.model_construct(**{**common, "store": store, "logs": logs}), given)
 
 
 def _plain(key: str, value: Any) -> Any:

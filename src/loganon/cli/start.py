@@ -5,12 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 
 from loganon import cli
+from loganon.cli.unused import leave_out_unused
 
 _BROKEN_PIPE = 141
 _GENERATIONS = (100_000, 50, 1000)
@@ -19,22 +16,6 @@ _GENERATIONS = (100_000, 50, 1000)
 
 _KEPT_MEMORY = ("MIMALLOC_PURGE_DELAY", "-1")
 """pyarrow's allocator gives no freed page back: to get each anew took an eighth of a run's CPU seconds."""
-_UNUSED = frozenset({"numpy", "pandas"})
-
-
-class _WithoutUnused(MetaPathFinder):
-    """Nothing here uses these, but pyarrow imports them where they are installed: in 0.15 and 0.3 s."""
-
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002 - the import system's signature
-        target: ModuleType | None = None,  # noqa: ARG002 - as above
-    ) -> ModuleSpec | None:
-        """Nothing for any other module; these are not there."""
-        if fullname in _UNUSED:
-            raise ModuleNotFoundError(f"loganon does without {fullname}", name=fullname)
-        return None
 
 
 def main() -> None:
@@ -44,7 +25,7 @@ def main() -> None:
     """
     os.environ.setdefault(*_KEPT_MEMORY)
     gc.set_threshold(*_GENERATIONS)
-    sys.meta_path.insert(0, _WithoutUnused())
+    leave_out_unused()
     try:
         cli.main()
     except SystemExit as ended:

@@ -7,20 +7,12 @@ beside their fields, with their limits and orders, so that a policy and its chan
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from loganon.fields.further import FURTHER
-from loganon.fields.options import (
-    BrowserOptions,
-    FlagOptions,
-    Options,
-    PathOptions,
-    ProviderOptions,
-    SumOptions,
-    TimeOptions,
-    TruncatedOptions,
-)
 from loganon.fields.row import Row, one
 from loganon.treatments.again import as_stored, routed, shortened, treated_again
 from loganon.treatments.browser import make_browser
@@ -29,7 +21,35 @@ from loganon.treatments.file import make_path
 from loganon.treatments.outcome import as_it_is, success_flag
 from loganon.treatments.time import make_time
 
-__all__ = ["FIELDS", "REQUESTS", "TIME", "Options", "PathOptions", "ProviderOptions", "Row", "TruncatedOptions"]
+if TYPE_CHECKING:
+    from loganon.fields.options import (
+        BrowserOptions,
+        Options,
+        PathOptions,
+        ProviderOptions,
+        TimeOptions,
+        TruncatedOptions,
+    )
+
+__all__ = [
+    "FIELDS",
+    "REQUESTS",
+    "TIME",
+    "Options",
+    "PathOptions",
+    "ProviderOptions",
+    "Row",
+    "TimeOptions",
+    "TruncatedOptions",
+]
+
+if not TYPE_CHECKING:  # a type checker knows the names from above, and that there are no others
+
+    def __getattr__(name: str) -> object:
+        if not name.endswith("Options"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.options"), name)
+
 
 TIME = pa.timestamp("ms", tz="UTC")
 REQUESTS = "requests"
@@ -49,7 +69,7 @@ def _path_technique(options: PathOptions) -> str:
 FIELDS: Mapping[str, Row] = {
     "time": Row(
         ("time",),
-        TimeOptions,
+        "TimeOptions",
         one("time", TIME),
         lambda options, _raw, _lookups: make_time(options.as_),
         required=True,  # partitions are made by it
@@ -58,7 +78,7 @@ FIELDS: Mapping[str, Row] = {
     ),
     "domain": Row(
         ("client",),
-        ProviderOptions,
+        "ProviderOptions",
         one("domain", pa.string()),
         lambda options, _raw, lookups: make_provider(
             known_only=options.known_only,
@@ -77,7 +97,7 @@ FIELDS: Mapping[str, Row] = {
     ),
     "network": Row(
         ("client",),
-        TruncatedOptions,
+        "TruncatedOptions",
         one("network", pa.string()),
         lambda options, _raw, lookups: make_truncated(v4=options.v4, v6=options.v6, trusted=lookups.trusted_proxies),
         other=("other",),
@@ -87,7 +107,7 @@ FIELDS: Mapping[str, Row] = {
     ),
     "file": Row(
         ("request", "path"),
-        PathOptions,
+        "PathOptions",
         one("file", pa.string()),
         lambda options, raw, _lookups: make_path(raw=raw, routes=options.routes),
         other=("other",),
@@ -96,7 +116,7 @@ FIELDS: Mapping[str, Row] = {
     ),
     "browser": Row(
         ("agent",),
-        BrowserOptions,
+        "BrowserOptions",
         _browser_columns,
         lambda options, _raw, _lookups: make_browser(major=options.as_ == "family+major"),
         other=("other", ""),
@@ -107,14 +127,14 @@ FIELDS: Mapping[str, Row] = {
     ),
     "success": Row(
         ("status",),
-        FlagOptions,
+        "FlagOptions",
         one("success", pa.bool_()),
         lambda *_: success_flag,
         technique=lambda _: "binning into success (status 100 to 399) or not",
     ),
     "bytes": Row(
         ("bytes",),
-        SumOptions,
+        "SumOptions",
         one("bytes", pa.int64()),
         lambda *_: as_it_is,
         measure=True,

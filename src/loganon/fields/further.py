@@ -1,4 +1,4 @@
-"""The fields beyond the six: none is in the policy `imos`. Their keys, and their rows.
+"""The fields beyond the six: none is in the policy `imos`.
 
 Each has a closed list, or is a registrable domain or a number; what is in none of them is `other`, `unknown` where the
 log does not say.
@@ -7,14 +7,11 @@ log does not say.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pyarrow as pa
-from pydantic import AfterValidator, Field
 
-from loganon.fields.options import AS, ONLY, Minimum, Options, checked_domains
 from loganon.fields.row import Row, one
-from loganon.strictness import Order, fewer, listed
 from loganon.treatments.again import treated_again
 from loganon.treatments.country import make_country
 from loganon.treatments.duration import UNITS, make_duration
@@ -23,78 +20,7 @@ from loganon.treatments.system import make_system
 from loganon.treatments.web import make_host, make_referrer
 
 
-class MethodOptions(Options):
-    """The method of the request, from a closed list."""
-
-    as_: Annotated[Literal["list"], ONLY] = Field(alias="as", description=AS)
-    minimum: Minimum = 0
-
-
-class ProtocolOptions(Options):
-    """The version of the protocol, from a closed list."""
-
-    as_: Annotated[Literal["list"], ONLY] = Field(alias="as", description=AS)
-    minimum: Minimum = 0
-
-
-class StatusOptions(Options):
-    """The status that the server answered with, or its class."""
-
-    as_: Annotated[
-        Literal["number", "class"],
-        Order(
-            listed("number", "class"),
-            tighter="of the status only the class is kept",
-            looser="of the status the number is kept",
-        ),
-    ] = Field(alias="as", description="the number (`404`), or its class (`4xx`)")
-    minimum: Minimum = 0
-
-
-class ReferrerOptions(Options):
-    """The registrable domain of the page from which a link was followed, never more of it."""
-
-    as_: Annotated[Literal["domain"], ONLY] = Field(alias="as", description=AS)
-    known: Annotated[
-        tuple[str, ...],
-        AfterValidator(checked_domains),
-        Order(fewer, tighter="fewer domains are kept", looser="further domains are kept"),
-    ] = Field(
-        default=(),
-        strict=False,
-        description="registrable domains that are kept besides those of search engines and the like; of others the "
-        "public suffix (`.de`), of the sites in the scope `{own}`",
-    )
-    minimum: Minimum = 0
-
-
-class SystemOptions(Options):
-    """The family of the operating system, from a closed list."""
-
-    as_: Annotated[Literal["family"], ONLY] = Field(alias="as", description=AS)
-    minimum: Minimum = 0
-
-
-class CountryOptions(Options):
-    """The country that a provider database has for the address (ISO 3166), `unknown` where none has it."""
-
-    as_: Annotated[Literal["code"], ONLY] = Field(alias="as", description=AS)
-    minimum: Minimum = 0
-
-
-class HostOptions(Options):
-    """Which of the sites that the scope names; others are `other`."""
-
-    as_: Annotated[Literal["site"], ONLY] = Field(alias="as", description=AS)
-
-
-class DurationOptions(Options):
-    """How long the answers took, in milliseconds, summed over the accesses."""
-
-    as_: Annotated[Literal["sum"], ONLY] = Field(alias="as", description=AS)
-
-
-def _listed(name: str, raw: tuple[str, ...], options: type[Options], make: Any) -> Row:
+def _listed(name: str, raw: tuple[str, ...], options: str, make: Any) -> Row:
     return Row(
         raw,
         options,
@@ -107,11 +33,11 @@ def _listed(name: str, raw: tuple[str, ...], options: type[Options], make: Any) 
 
 
 FURTHER: Mapping[str, Row] = {
-    "method": _listed("method", ("method", "request"), MethodOptions, lambda _o, raw, _l: make_method(raw)),
-    "protocol": _listed("protocol", ("protocol", "request"), ProtocolOptions, lambda _o, raw, _l: make_protocol(raw)),
+    "method": _listed("method", ("method", "request"), "MethodOptions", lambda _o, raw, _l: make_method(raw)),
+    "protocol": _listed("protocol", ("protocol", "request"), "ProtocolOptions", lambda _o, raw, _l: make_protocol(raw)),
     "status": Row(
         ("status",),
-        StatusOptions,
+        "StatusOptions",
         one("status", pa.string()),
         lambda options, _raw, _lookups: make_status(options.as_),
         other=("other",),
@@ -121,7 +47,7 @@ FURTHER: Mapping[str, Row] = {
     ),
     "referrer": Row(
         ("referrer",),
-        ReferrerOptions,
+        "ReferrerOptions",
         one("referrer", pa.string()),
         lambda options, _raw, lookups: make_referrer(known=frozenset(options.known), own=lookups.sites),
         other=("other",),
@@ -129,10 +55,10 @@ FURTHER: Mapping[str, Row] = {
         technique=lambda _: "binning by registrable domain, of those not listed by public suffix",
         again=lambda _old, new: treated_again(make_referrer(known=frozenset(new.known), own=frozenset())),
     ),
-    "system": _listed("system", ("agent",), SystemOptions, lambda *_: make_system()),
+    "system": _listed("system", ("agent",), "SystemOptions", lambda *_: make_system()),
     "country": Row(
         ("client",),
-        CountryOptions,
+        "CountryOptions",
         one("country", pa.string()),
         lambda _options, _raw, lookups: make_country(databases=lookups.databases, trusted=lookups.trusted_proxies),
         other=("other",),
@@ -141,7 +67,7 @@ FURTHER: Mapping[str, Row] = {
     ),
     "host": Row(
         ("host",),
-        HostOptions,
+        "HostOptions",
         one("host", pa.string()),
         lambda _options, _raw, lookups: make_host(lookups.sites),
         other=("other",),
@@ -150,7 +76,7 @@ FURTHER: Mapping[str, Row] = {
     ),
     "response_time": Row(
         tuple(UNITS),
-        DurationOptions,
+        "DurationOptions",
         one("response_time", pa.int64()),
         lambda _options, raw, _lookups: make_duration(raw),
         measure=True,

@@ -1,4 +1,7 @@
-"""The keys that a policy may set of the six fields, their limits, and the order of their values."""
+"""The keys that a policy may set of the fields, their limits, and the order of their values.
+
+They are apart from the rows, which know them by name: what needs no policy that is yet to be judged needs no pydantic.
+"""
 
 from __future__ import annotations
 
@@ -170,5 +173,76 @@ class FlagOptions(Options):
 
 class SumOptions(Options):
     """A number, summed over the accesses."""
+
+    as_: Annotated[Literal["sum"], ONLY] = Field(alias="as", description=AS)
+
+
+class MethodOptions(Options):
+    """The method of the request, from a closed list."""
+
+    as_: Annotated[Literal["list"], ONLY] = Field(alias="as", description=AS)
+    minimum: Minimum = 0
+
+
+class ProtocolOptions(Options):
+    """The version of the protocol, from a closed list."""
+
+    as_: Annotated[Literal["list"], ONLY] = Field(alias="as", description=AS)
+    minimum: Minimum = 0
+
+
+class StatusOptions(Options):
+    """The status that the server answered with, or its class."""
+
+    as_: Annotated[
+        Literal["number", "class"],
+        Order(
+            listed("number", "class"),
+            tighter="of the status only the class is kept",
+            looser="of the status the number is kept",
+        ),
+    ] = Field(alias="as", description="the number (`404`), or its class (`4xx`)")
+    minimum: Minimum = 0
+
+
+class ReferrerOptions(Options):
+    """The registrable domain of the page from which a link was followed, never more of it."""
+
+    as_: Annotated[Literal["domain"], ONLY] = Field(alias="as", description=AS)
+    known: Annotated[
+        tuple[str, ...],
+        AfterValidator(checked_domains),
+        Order(fewer, tighter="fewer domains are kept", looser="further domains are kept"),
+    ] = Field(
+        default=(),
+        strict=False,
+        description="registrable domains that are kept besides those of search engines and the like; of others the "
+        "public suffix (`.de`), of the sites in the scope `{own}`",
+    )
+    minimum: Minimum = 0
+
+
+class SystemOptions(Options):
+    """The family of the operating system, from a closed list."""
+
+    as_: Annotated[Literal["family"], ONLY] = Field(alias="as", description=AS)
+    minimum: Minimum = 0
+
+
+class CountryOptions(Options):
+    """The country that a provider database has for the address (ISO 3166), `unknown` where none has it."""
+
+    as_: Annotated[Literal["code"], ONLY] = Field(alias="as", description=AS)
+    minimum: Minimum = 0
+
+
+class HostOptions(Options):
+    """Which of the sites that the scope names; others are `other`."""
+
+    as_: Annotated[Literal["site"], ONLY] = Field(alias="as", description=AS)
+
+
+class DurationOptions(Options):
+    """How long the answers took, in milliseconds, summed over the accesses."""
 
     as_: Annotated[Literal["sum"], ONLY] = Field(alias="as", description=AS)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from loganon.fields.options import Options
 from loganon.lookups import Lookups
 from loganon.treatments import Treatment
 from loganon.treatments.again import Again
 
+if TYPE_CHECKING:
+    from loganon.fields.options import Options
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One field: `raw` columns in order of preference, `options` a policy may give, what they store, and who treats.
+    """One field: `raw` columns in order of preference, the `keys` a policy may give, what they store, and who treats.
 
     `columns(options)` are the stored columns; `other` is what a rare value becomes in each of them, where the field may
     have a minimum; `measure`: summed rather than grouped by. `written`: `filter` writes
@@ -27,7 +30,7 @@ class Row:
     """
 
     raw: tuple[str, ...]
-    options: type[Options]
+    keys: str
     columns: Callable[[Any], tuple[tuple[str, pa.DataType], ...]]
     make: Callable[[Any, str, Lookups], Treatment]
     other: tuple[str, ...] = ()
@@ -37,6 +40,12 @@ class Row:
     networks: Callable[[Any], tuple[int, int]] | None = None
     technique: Callable[[Any], str] = lambda _: ""
     again: Callable[[Any, Any], Again] | None = None
+
+    @property
+    def options(self) -> type[Options]:
+        """What a policy may say of the field: `keys` names it in `fields.options`, which is loaded when asked for."""
+        found: type[Options] = getattr(import_module("loganon.fields.options"), self.keys)
+        return found
 
 
 def one(name: str, kind: pa.DataType) -> Callable[[Any], tuple[tuple[str, pa.DataType], ...]]:

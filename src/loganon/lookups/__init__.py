@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from ipaddress import ip_network
 from pathlib import Path
 
 from loganon.addresses import Network
 from loganon.errors import ConfigurationError
+from loganon.lookups.agents import load_rules_version
 from loganon.lookups.known import load_known
 from loganon.lookups.providers import ProviderDatabase, open_database
 from loganon.lookups.suffixes import load_suffixes
@@ -31,7 +31,7 @@ class Lookups:
         """What a cell's footer says of the look-ups it was made with."""
         databases = {f"provider_db_{n}": f"{d.type} {d.built:%Y-%m-%d}" for n, d in enumerate(self.databases, 1)}
         lists = {"known_providers": load_known().version, "public_suffixes": load_suffixes().version}
-        return databases | lists | {"agents": version("ua-parser-builtins")}
+        return databases | lists | {"agents": load_rules_version()}
 
 
 def open_lookups(databases: Sequence[str | Path] = (), trusted_proxies: Sequence[str] = ()) -> Lookups:

@@ -1,7 +1,7 @@
 """The family and major version that an agent string names, from a closed list; never a part of the string itself.
 
-The rules are uap-core's (in the package ua-parser, by its Rust engine, in linear time). Nearly half of them take the
-name from the string; so a name is only given if it stands in `data/browsers.txt`, and in that file's spelling.
+The rules are uap-core's (see `agent_rules`). Nearly half of them take the name from the string; so a name is only given
+if it stands in `data/browsers.txt`, and in that file's spelling.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
-from operator import attrgetter
-from typing import Literal, TypeAlias, get_args
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import polars as pl
-from ua_parser import Domain, load_lazy_builtins
-from ua_parser.regex import Resolver
+import ua_parser_builtins
 
 from loganon.errors import ConfigurationError
-from loganon.lookups.agent_columns import AgentColumns
-from loganon.lookups.lists import load_list
+from loganon.lookups.lists import DATA, load_list
+
+if TYPE_CHECKING:
+    from loganon.lookups.agent_columns import AgentColumns
 
 Kind: TypeAlias = Literal["browser", "bot", "library"]
 Answer: TypeAlias = tuple[str, str]
@@ -65,7 +66,7 @@ _SURE_BOT = re.compile(
 def load_families() -> Mapping[str, tuple[str, Kind]]:
     """The closed list: case-folded name -> (name as stored, kind)."""
     families: dict[str, tuple[str, Kind]] = {}
-    text = files("loganon.lookups").joinpath("data/browsers.txt").read_text(encoding="utf-8")
+    text = (DATA / "browsers.txt").read_text(encoding="utf-8")
     for number, line in enumerate(text.splitlines(), 1):
         if not line or line.startswith("#"):
             continue
@@ -81,14 +82,19 @@ def load_families() -> Mapping[str, tuple[str, Kind]]:
 
 
 @cache
-def _browsers() -> Resolver:
-    """The rules for browsers alone: those for devices would take more time to read than all others together."""
-    return Resolver((load_lazy_builtins()[0], [], []))
+def load_rules_version() -> str:
+    """The version of the rules that are installed: the folder of their record has it in its name, by the packaging
+    specifications; only where that is not so is the record read, by what takes 10 ms to import.
+    """
+    folders = Path(str(ua_parser_builtins.__file__)).parents[1].glob("ua_parser_builtins-*.dist-info")
+    found = [folder.name.removesuffix(".dist-info").partition("-")[2] for folder in folders]
+    return found[0] if len(found) == 1 else str(import_module("importlib.metadata").version("ua-parser-builtins"))
 
 
 @cache
-def _systems() -> Resolver:
-    return Resolver(([], load_lazy_builtins()[1], []))
+def _rules() -> Any:
+    """The module `agent_rules`, loaded for the first agent: a run with nothing new has none."""
+    return import_module("loganon.lookups.agent_rules")
 
 
 @cache
@@ -96,14 +102,14 @@ def _columns() -> AgentColumns:
     """The rules for the usual ones of many agents: what is neither listed, nor a program, nor a bot is `other`."""
     families = load_families()
     programs = [name for name, (_, kind) in families.items() if kind != "browser" and name[0].isalpha()]
-    return AgentColumns(
-        map(attrgetter("regex", "family", "major"), load_lazy_builtins()[0]),
+    columns: AgentColumns = _rules().make_columns(
         lambda family: families.get(family.strip().casefold(), OTHER)[0],
         others=(_BOT.pattern, _SURE_BOT.pattern),
         texts=programs,
         least=max(map(len, families)) + len("/000"),
         most=LONGEST,
     )
+    return columns
 
 
 class Agents:
@@ -159,8 +165,8 @@ class Systems:
         if answer is None:
             if len(self._known) >= self._capacity:
                 self._known.clear()
-            found = _systems()(agent, Domain.OS).os
-            answer = self._names.get(found.family.casefold(), OTHER[0]) if found else OTHER[0]
+            found = _rules().find_system(agent)
+            answer = self._names.get(found.casefold(), OTHER[0]) if found is not None else OTHER[0]
             self._known[agent] = answer
         return answer
 
@@ -171,14 +177,14 @@ def _resolve(agent: str) -> Answer:
     own = _own(agent)
     if own is not None:
         return own
-    found = _browsers().ua.extract(agent)
-    named = load_families().get(found.family.strip().casefold()) if found else None
+    found = _rules().find_browser(agent)
+    named = load_families().get(found[0].strip().casefold()) if found is not None else None
     if found is None or named is None:
         return _program(agent) or (OTHER_BOT if _BOT.search(agent) else OTHER)
     name, kind = named
     if kind == "browser" and agent.startswith("Mozilla/") and _is_surely_bot(agent):
         return _program(agent) or OTHER_BOT
-    major = found.major or ""
+    major = found[1]
     return name, major if _MAJOR.fullmatch(major) else ""
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from importlib.resources import files
 from types import MappingProxyType
 
 from loganon.errors import ConfigurationError
+from loganon.lookups.lists import DATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +61,5 @@ def _wrong(number: int, why: str) -> ConfigurationError:
 @lru_cache(maxsize=1)
 def load_known() -> KnownProviders:
     """The providers of the package's data file, read once a process."""
-    data = files(__package__).joinpath("data/known_providers.txt").read_bytes()
+    data = (DATA / "known_providers.txt").read_bytes()
     return parse_known(data.decode("ascii").splitlines(), version=sha256(data).hexdigest()[:12])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data"
+"""The folder of the data files."""
 
 
 @cache
 def load_list(name: str) -> tuple[str, ...]:
     """The values of a list, in the order of its file."""
-    text = files("loganon.lookups").joinpath(f"data/{name}.txt").read_text(encoding="ascii")
+    text = (DATA / f"{name}.txt").read_text(encoding="ascii")
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))

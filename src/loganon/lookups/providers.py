@@ -11,16 +11,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 from ipaddress import IPv4Address, IPv6Address
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
-
-import maxminddb
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from loganon.addresses import Address
 from loganon.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import maxminddb
 
 PROBED = 1000  # records whose keys are read when a database is opened
 MAX_STEPS = 10_000  # networks, with and without a record, that are looked at for them: at most about 0.2 s
@@ -89,7 +91,7 @@ def open_database(path: Path | str) -> ProviderDatabase:
     path = Path(path)
     try:
         stamp = _stamp(path)
-        reader = maxminddb.open_database(path, maxminddb.MODE_AUTO)
+        reader = _library().open_database(path, _library().MODE_AUTO)
     except OSError as error:
         raise ConfigurationError(
             f"A provider database cannot be opened ({error.strerror or 'input/output error'})",
@@ -102,7 +104,7 @@ def open_database(path: Path | str) -> ProviderDatabase:
         meta = reader.metadata()
         built = datetime.fromtimestamp(meta.build_epoch, UTC)
         description = meta.description.get("en") or next(iter(meta.description.values()), "")
-        with maxminddb.open_database(path, maxminddb.MODE_MMAP) as checked:
+        with _library().open_database(path, _library().MODE_MMAP) as checked:
             kind = _probe(checked)
     except Exception:  # noqa: BLE001  as above: a broken tree or record
         reader.close()
@@ -115,6 +117,12 @@ def open_database(path: Path | str) -> ProviderDatabase:
             fix="Name one with providers, such as GeoLite2-ASN, DB-IP ASN, IPinfo Lite, IPLocate ASN or GeoIP2-Domain",
         )
     return ProviderDatabase(path, kind, built, meta.database_type, description, reader, stamp)
+
+
+@cache
+def _library() -> Any:
+    """maxminddb, loaded for the first database: it takes 20 ms, and many runs have none."""
+    return import_module("maxminddb")
 
 
 def _damaged(path: Path, why: str) -> ConfigurationError:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import tzinfo
 from functools import partial
+from importlib import import_module
 
 from loganon.formats import Format
 from loganon.parse import directives
-from loganon.parse.delimited import DelimitedParser
 from loganon.parse.directives import Directive
-from loganon.parse.jsonlines import JsonLinesParser
 from loganon.parse.parsed import REASONS, Parsed, Parser, ParseState, Reject
-from loganon.parse.template import TemplateParser
 from loganon.parse.typed import JUDGED
 from loganon.parse.wrappers import Unwrapped, whole_lines
 
@@ -28,11 +26,12 @@ __all__ = [
     "whole_lines",
 ]
 
-_DIALECTS: dict[str, Callable[..., Parser]] = {
-    "template": TemplateParser,
-    "delimited": DelimitedParser,
-    "jsonlines": JsonLinesParser,
+_DIALECTS = {
+    "template": ("template", "TemplateParser"),
+    "delimited": ("delimited", "DelimitedParser"),
+    "jsonlines": ("jsonlines", "JsonLinesParser"),
 }
+"""The parser of each dialect: its module, which is loaded for the first log that has it, and its name there."""
 
 
 def make_parser(
@@ -51,9 +50,10 @@ def make_parser(
     `timezone` is for formats whose times have no offset. `max_rejects`: how many rejected lines of each chunk are
     described; all are counted. Without `fast` a template's lines are read one by one: for few lines the sooner done.
     """
-    kind = _DIALECTS[fmt.dialect]
-    if kind is TemplateParser and not fast:
-        kind = partial(TemplateParser, fast=False)
+    module, name = _DIALECTS[fmt.dialect]
+    kind: Callable[..., Parser] = getattr(import_module(f"{__name__}.{module}"), name)
+    if fmt.dialect == "template" and not fast:
+        kind = partial(kind, fast=False)
     parser = kind(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
     return Unwrapped(parser) if wrapped else parser
 

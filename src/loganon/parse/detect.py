@@ -6,14 +6,20 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
 
 from loganon.chunks import Chunk
 from loganon.errors import ConfigurationError
 from loganon.formats import Format
 from loganon.parse import make_parser
-from loganon.parse.delimited import DelimitedParser
+from loganon.parse.directives import pieces
 from loganon.parse.lines import split_lines
+from loganon.parse.literals import has_literals, literals_of
 from loganon.parse.wrappers import unwrap, wrapper_of
+
+if TYPE_CHECKING:
+    from loganon.parse.delimited import DelimitedParser
 
 SAMPLE_LINES = 1000
 SHARE = 0.95
@@ -114,20 +120,61 @@ def detect(sample: Sequence[bytes], formats: Iterable[Format]) -> Detection:
 
 def _detect(lines: Sequence[bytes], formats: Sequence[Format]) -> Detection:
     """The format by those that take any of the first lines, where one of them is sure; else by all."""
-    if len(lines) > _FEW:  # what takes none of the first 64 of 1,000 lines cannot take 95 %
-        first = lines[:_FEW]
-        likely = [fit.format for fmt in formats if (fit := _fit(fmt, first, described=0)) is not None and fit.share > 0]
-        found = _choose(lines, likely)
-        if found.format is not None and found.share >= SHARE:
-            return found
+    found = _choose(lines, _likely(lines, formats))
+    if found.format is not None and found.share >= SHARE:
+        return found
     return _choose(lines, formats)
+
+
+def _likely(lines: Sequence[bytes], formats: Sequence[Format]) -> list[Format]:
+    """The formats of which one is found if any is sure: those that take any of the first 64 lines, since what takes
+    none of these cannot take 95 % of 1,000; of those that are like another, the ones whose sign the lines show.
+    """
+    first = lines[:_FEW]
+    likely = []
+    for fmt in formats:
+        if (_is_signed(fmt, lines) or not _needs_sign(fmt)) and _may_take(fmt, first):
+            fit = _fit(fmt, first, described=0)
+            likely += [fmt] if fit is not None and fit.share > 0 else []
+    return likely
+
+
+def _may_take(fmt: Format, lines: Sequence[bytes]) -> bool:
+    """False where the format takes none of the lines for sure, by what is seen without its parser."""
+    if fmt.dialect == "jsonlines":
+        return any(b"{" in line for line in lines)
+    if fmt.columns is not None:  # its lines say nothing before a header, which begins so
+        row = fmt.columns.header == "row"
+        begins = (line[:2].strip(b'"')[:1].isalpha() if row else line[:1] in b"# \t" for line in lines)
+        return bool(fmt.columns.fields) or any(begins)
+    literals = _literals(fmt)
+    return literals is not None and any(has_literals(line, literals) for line in lines)
+
+
+@lru_cache(_FEW)
+def _literals(fmt: Format) -> tuple[bytes, ...] | None:
+    """The texts that each line of a template has; None where it is none that can be read. Forty sites ask for each."""
+    try:
+        return literals_of(pieces(fmt))
+    except ConfigurationError:
+        return None
+
+
+def _needs_sign(fmt: Format) -> bool:
+    return bool(fmt.sign or fmt.like)
+
+
+def _is_signed(fmt: Format, lines: Sequence[bytes]) -> bool:
+    """Whether at least half of the lines show the format's sign, if it has one."""
+    pattern = re.compile(fmt.sign.encode())
+    return bool(fmt.sign) and sum(1 for line in lines if pattern.search(line)) * 2 >= len(lines)
 
 
 def _choose(lines: Sequence[bytes], formats: Sequence[Format]) -> Detection:
     fits = [fit for fmt in formats if (fit := _fit(fmt, lines)) is not None]
     fits.sort(key=_Fit.nearness, reverse=True)
     candidates = tuple(Candidate(fit.format.name, fit.share, fit.at) for fit in fits)
-    usable = [fit for fit in fits if fit.share > 0 and (fit.signed or not (fit.format.sign or fit.format.like))]
+    usable = [fit for fit in fits if fit.share > 0 and (fit.signed or not _needs_sign(fit.format))]
     sure = [fit for fit in usable if fit.share >= SHARE]
     error_log = _shown(ERROR_LOGS, lines)
     other = None if error_log else _shown(OTHERS, lines)
@@ -154,14 +201,10 @@ def _fit(fmt: Format, lines: Sequence[bytes], *, described: int = 1) -> _Fit | N
         return None
     parsed = parser(Chunk(data, 0, len(data)), ())
     share = parsed.rows / parsed.lines if parsed.lines else 0.0
-    if isinstance(parser, DelimitedParser):  # by its header, which may be all that there is yet
-        share = float(parser.knows(lines)) * (share if parsed.lines else float(bool(lines)))
-    signed = bool(fmt.sign) and share > 0 and _half_show(re.compile(fmt.sign.encode()), lines)
+    if fmt.dialect == "delimited":  # by its header, which may be all that there is yet
+        share = float(cast("DelimitedParser", parser).knows(lines)) * (share if parsed.lines else float(bool(lines)))
+    signed = share > 0 and _is_signed(fmt, lines)
     return _Fit(fmt, share, parsed.rejects[0].at if parsed.rejects else None, getattr(parser, "size", 0), signed)
-
-
-def _half_show(pattern: re.Pattern[bytes], lines: Sequence[bytes]) -> bool:
-    return sum(1 for line in lines if pattern.search(line)) * 2 >= len(lines)
 
 
 def _shown(kinds: dict[str, re.Pattern[bytes]], lines: Sequence[bytes]) -> str | None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from loganon.errors import ConfigurationError
 from loganon.fields import FIELDS
-from loganon.mistakes import nearest
 from loganon.policy.elsewhere import is_too_wide
 from loganon.policy.hold import read_span
+from loganon.spelling import nearest
 
 
 def find_conflicts(data: Mapping[str, Any], where: str) -> tuple[ConfigurationError, ...]:

@@ -10,17 +10,18 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from loganon.errors import ConfigurationError
-from loganon.mistakes import mistakes_of, nearest
+from loganon.mistakes import mistakes_of
 from loganon.policy.conflicts import find_conflicts
 from loganon.policy.model import Policy
+from loganon.policy.ready import is_file
+from loganon.spelling import nearest
 
-DEFAULT = "imos"
+_BUNDLED = Path(__file__).parents[1] / "configs"
 _INDEX = re.compile(r"\[[0-9]+\]")
 _HINTS = {
     "keep_for": ', such as "6 weeks"; there is no default age',
@@ -40,9 +41,7 @@ class PolicyError(ConfigurationError):
 
 def bundled() -> Mapping[str, str]:
     """The policies that come with loganon: name -> TOML text."""
-    folder = files("loganon") / "configs"
-    found = {item.name.removesuffix(".toml"): item for item in folder.iterdir() if item.name.endswith(".toml")}
-    return {name: found[name].read_text("utf-8") for name in sorted(found)}
+    return {path.stem: path.read_text("utf-8") for path in sorted(_BUNDLED.glob("*.toml"))}
 
 
 def load_policy(source: str | Path) -> Policy:
@@ -51,7 +50,7 @@ def load_policy(source: str | Path) -> Policy:
     A path, or a text with a slash or ending in `.toml`, is a file. Raises ConfigurationError (exit code 78) where there
     is none; PolicyError, one of its kind, with every mistake in it.
     """
-    if isinstance(source, str) and not _is_file(source):
+    if isinstance(source, str) and not is_file(source):
         policies = bundled()
         if source not in policies:
             raise ConfigurationError(
@@ -71,13 +70,9 @@ def load_policy(source: str | Path) -> Policy:
 
 def named_policy(source: str | Path | None) -> Policy | str | None:
     """What `--policy` says: the policy of a file, or the name of a bundled one, which a store may know by itself."""
-    if isinstance(source, str) and source and not _is_file(source):
+    if isinstance(source, str) and source and not is_file(source):
         return source
     return load_policy(source) if source else None
-
-
-def _is_file(source: str) -> bool:
-    return "/" in source or source.endswith(".toml")
 
 
 def parse_policy(text: str, *, where: str) -> Policy:

@@ -5,21 +5,18 @@ Every key carries its description and the order of its values; the field's own k
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Any
 
-import pyarrow as pa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
-from loganon.aggregate import Fold, TableSpec
-from loganon.fields import FIELDS, REQUESTS, Options
-from loganon.periods import Period, Spans
+from loganon.fields import FIELDS
+from loganon.periods import Period
 from loganon.policy.elsewhere import AlsoExpire
 from loganon.policy.hold import Hold
+from loganon.policy.meaning import Meaning
 from loganon.policy.parts import AGE_PATTERN, FREE, Consent, Controller, Part, Purpose, Raw, Scope, Slug, read_age
 from loganon.strictness import Order, shorter
 
@@ -34,7 +31,7 @@ _Fields: Any = create_model(
 )
 
 
-class Policy(BaseModel):
+class Policy(Meaning, BaseModel):
     """One policy. Frozen; equal where it means the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
@@ -68,63 +65,9 @@ class Policy(BaseModel):
     hold: tuple[Hold, ...] = Field(default=(), strict=False)
     fields: _Fields
 
-    def kept(self) -> Iterator[tuple[str, Options]]:
-        """Each kept field and its options, in stored order."""
-        for name in FIELDS:
-            options = getattr(self.fields, name)
-            if options is not None:
-                yield name, options
-
-    def held(self, today: date) -> Spans:
-        """The spans of days (first, last) whose partitions are not deleted today, whatever their age."""
-        return tuple(each.span for each in self.hold if each.span is not None and each.stands(today))
-
-    def goes(self, day: date) -> date:
-        """The day on which a partition goes: when its age has come, and the holds on it have ended."""
-        return max([self.keep_for.after(day), *(each.until for each in self.hold if each.covers(day))])
-
-    def closed(self, day: date, today: date) -> bool:
-        """Whether a hold says that a day's partition is stored but not used: `report` leaves it out."""
-        return any(each.covers(day) and not each.use and each.stands(today) for each in self.hold)
-
-    @property
-    def unguarded(self) -> bool:
-        """Whether files elsewhere are deleted by the clock while no cutoff moves by whose step a wrong one shows."""
-        return self.keep_for.unlimited and any(entry.action == "delete" for entry in self.also_expire)
-
     @cached_property
     def canonical(self) -> str:
         """The policy as JSON, the same for two files that mean the same."""
         unsaid = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
         meaning = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"keep_for", *unsaid})
         return json.dumps({**meaning, "keep_for": str(self.keep_for)}, sort_keys=True, ensure_ascii=False)
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of `canonical`, in hex."""
-        return hashlib.sha256(self.canonical.encode()).hexdigest()
-
-    @cached_property
-    def spec(self) -> TableSpec:
-        """The shape of the table that this policy stores."""
-        keys: dict[str, pa.DataType] = {}
-        measures: dict[str, pa.DataType] = {REQUESTS: pa.int64()}
-        folds = []
-        for name, options in self.kept():
-            row = FIELDS[name]
-            columns = row.columns(options)
-            (measures if row.measure else keys).update(columns)
-            minimum = getattr(options, "minimum", 0)
-            if minimum > 1:
-                folds.append(Fold(tuple(column for column, _ in columns), minimum, row.other[: len(columns)]))
-        schema = pa.schema([pa.field(column, kind, nullable=False) for column, kind in {**keys, **measures}.items()])
-        unit = str(self.fields.time.as_)
-        return TableSpec(schema, tuple(keys), tuple(measures), unit, tuple(folds))
-
-    @cached_property
-    def networks(self) -> dict[str, tuple[int, int]]:
-        """The columns in which networks may stand, and the lengths of their prefixes (IPv4, IPv6)."""
-        rows = ((FIELDS[name], options) for name, options in self.kept())
-        return {
-            column: row.networks(options) for row, options in rows if row.networks for column, _ in row.columns(options)
-        }

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from loganon.aggregate import TableSpec
 from loganon.errors import ConfigurationError
-from loganon.mistakes import nearest
 from loganon.periods import parse_duration
+from loganon.spelling import nearest
 
 TIME = "time"
 VERSION = "version"

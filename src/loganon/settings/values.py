@@ -13,9 +13,9 @@ from loganon.errors import ConfigurationError
 from loganon.exclude import Rule, parse_rules
 from loganon.formats.given import resolve
 from loganon.lookups import open_lookups
-from loganon.mistakes import nearest
 from loganon.patterns import check_pattern, check_template
 from loganon.periods import parse_duration
+from loganon.spelling import nearest
 from loganon.store import check_writer
 
 

@@ -12,11 +12,10 @@ from tempfile import TemporaryDirectory
 from loganon.buckets import Location, Options, is_object, parse_location
 from loganon.errors import ConfigurationError
 from loganon.s3service import open_bucket
+from loganon.store import s3
 from loganon.store.contract import Store
 from loganon.store.local import LocalStore
 from loganon.store.manifest import PolicyStamp
-from loganon.store.s3.copying import copy_store
-from loganon.store.s3.store import S3Store
 
 Place = Path | Location
 
@@ -41,14 +40,14 @@ def open_or_none(place: Place) -> Store | None:
     """The store; None if there is none."""
     if isinstance(place, Path):
         return LocalStore.open_or_none(place)
-    return S3Store.open_or_none(open_bucket(place), accept_versioned=place.accept_versioned)
+    return s3.S3Store.open_or_none(open_bucket(place), accept_versioned=place.accept_versioned)
 
 
 def open_standing(place: Place) -> Store:
     """The store; 78 if there is none."""
     if isinstance(place, Path):
         return LocalStore.open(place)
-    return S3Store.open(open_bucket(place), accept_versioned=place.accept_versioned)
+    return s3.S3Store.open(open_bucket(place), accept_versioned=place.accept_versioned)
 
 
 def check_place(place: Place, group: str | None) -> None:
@@ -62,7 +61,7 @@ def check_place(place: Place, group: str | None) -> None:
             where=place.url,
             fix="Leave --group out; see the bucket's policy",
         )
-    S3Store.check_place(open_bucket(place))
+    s3.S3Store.check_place(open_bucket(place))
 
 
 def create_store(place: Place, stamp: PolicyStamp, *, key_check: str, now: datetime, group: str | None) -> Store:
@@ -71,7 +70,7 @@ def create_store(place: Place, stamp: PolicyStamp, *, key_check: str, now: datet
         return LocalStore.create(place, stamp, key_check=key_check, now=now, group=group)
     check_place(place, group)
     bucket = open_bucket(place)
-    return S3Store.create(bucket, stamp, key_check=key_check, now=now, accept_versioned=place.accept_versioned)
+    return s3.S3Store.create(bucket, stamp, key_check=key_check, now=now, accept_versioned=place.accept_versioned)
 
 
 @contextmanager
@@ -84,5 +83,5 @@ def as_directory(place: Place) -> Iterator[Path]:
         yield place
         return
     with TemporaryDirectory(prefix="loganon-") as folder:
-        copy_store(open_bucket(place), Path(folder))
+        s3.copy_store(open_bucket(place), Path(folder))
         yield Path(folder)

@@ -42,7 +42,7 @@ _SEGMENT = re.compile(r"[^/\\]+")
 _STEM = re.compile(
     r"(.+?)((?:\.(?:html?|php|json|xml|aspx?|jsp|png|jpe?g|gif|svg|webp|pdf|txt|csv|rss|atom))*)", re.IGNORECASE
 )
-_HANDLE = re.compile(r"[~@][0-9A-Za-z_\x80-\U0010FFFF]")
+_HANDLE = re.compile(r"[~@][^\x00-/:-@\[-^`{-\x7f]")  # a letter, a digit, `_`, or what is no ASCII: sooner compiled
 _ANY_TEMPLATE = r"\{(?:email|uuid|token|iban|phone|id|user|ip|host)\}"
 _TEMPLATE = re.compile(rf"[~@]?{_ANY_TEMPLATE}.*")
 _SETTLED = "\uf8ff"  # stands for a template where suspects are looked for again; no path holds it
