@@ -32,6 +32,7 @@ import loganon
 from equality import KEY, make_log
 from followed import Followed
 from measure import Run, Subject, measure, middle
+from stores import figures
 from subjects import DATABASE, GZIP, HOSTILE, JOB, PYTHON, own
 from subjects import make_log as kept_log
 
@@ -200,7 +201,13 @@ def _size(name: str, store: Path) -> Table:
 # --- the page -----------------------------------------------------------------------------------------------------
 
 
-def page(found: Sequence[tuple[Subject, Run]], sizes: Sequence[Table], command: str, day: date) -> list[str]:
+def page(
+    found: Sequence[tuple[Subject, Run]],
+    sizes: Sequence[Table],
+    large: Sequence[tuple[str, Run]],
+    command: str,
+    day: date,
+) -> list[str]:
     """The generated part."""
     load = os.getloadavg()[2]
     busy = "the machine was not idle, so processor time is too high and wall time says nothing"
@@ -230,6 +237,9 @@ def page(found: Sequence[tuple[Subject, Run]], sizes: Sequence[Table], command: 
             f"| {table.name} | {table.lines:,} | {table.rows:,} | {table.rows / table.hours:,.0f} "
             f"| {table.size / table.rows:.1f} | {table.size / table.lines:.2f} | {table.size / table.files / 1e6:.3f} |"
         )
+    text += ["", "### Large cells and full stores", ""]
+    text += ["| what | CPU s | wall s | peak MiB |", "|---|--:|--:|--:|"]
+    text += [f"| {name} | {run.cpu:.1f} | {run.wall:.1f} | {run.peak:,.0f} |" for name, run in large]
     text += ["", *_limits({subject.name: subject.lines / run.cpu for subject, run in found}), "", END]
     return text
 
@@ -259,6 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lines", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--large-rows", type=int, default=1_000_000, help="of the large cell")
     parser.add_argument("--folder", type=Path, help="where logs and stores are made for a time (default: TMPDIR)")
     parser.add_argument("--dry-run", action="store_true", help="print only")
     options = parser.parse_args(arguments)
@@ -277,9 +288,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 runs.setdefault(subject.name, []).append(run)
                 print(f"round {turn + 1}  {subject.name:28} {run.cpu:8.1f} s CPU {run.wall:8.1f} s wall", flush=True)
         sizes = list(tables(options.lines, where))
+        large = figures(where, options.large_rows, options.rounds)
     command = f"make scale COUNT={options.lines} ROUNDS={options.rounds}"
     found = [(subject, middle(runs[subject.name])) for subject, _ in ways]
-    text = "\n".join(page(found, sizes, command, datetime.now(UTC).date()))
+    text = "\n".join(page(found, sizes, large, command, datetime.now(UTC).date()))
     print(text)
     spent = {name: [run.cpu for run in each] for name, each in runs.items()}
     spread = {name: statistics.pstdev(each) / statistics.mean(each) for name, each in spent.items()}

@@ -328,7 +328,7 @@ def test_a_coded_merge_is_the_merge(parts: list[list[tuple[int, str, str]]]) -> 
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(ROWS, min_size=1, max_size=4), st.sampled_from([1, 64, 1 << 64]))
+@given(st.lists(ROWS, min_size=1, max_size=4), st.sampled_from([0, 6, 64]))
 def test_rows_are_summed_alike_however_far_their_keys_can_be_packed(
     parts: list[list[tuple[int, str, str]]], room: int
 ) -> None:
@@ -342,7 +342,7 @@ def test_rows_are_summed_alike_however_far_their_keys_can_be_packed(
     for row in (row for each in large for row in each.to_pylist()):
         expected[tuple(row[name] for name in spec.keys)] += row["requests"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aggregate, "_PACKED", room)
+        patch.setattr(aggregate, "_BITS", room)
         found = merge(large, spec).to_pylist()
     assert [(tuple(row[name] for name in spec.keys), row["requests"]) for row in found] == sorted(expected.items())
     assert [row["bytes"] for row in found] == [_wrapped(n << 61) for _, n in sorted(expected.items())]

@@ -211,10 +211,19 @@ SAMPLE = (SAMPLES / "shop.access.log").read_bytes().splitlines(keepends=True)[:1
 
 
 @pytest.mark.parametrize(
-    ("chunk_bytes", "flush_rows"), [(1, 1), (300, 50), (5000, 1), (5000, 50), (300, 1_000_000), (1 << 23, 1)]
+    ("chunk_bytes", "flush_rows", "flush_texts"),
+    [
+        (1, 1, 8 << 20),
+        (300, 50, 8 << 20),
+        (5000, 1, 8 << 20),
+        (5000, 50, 8 << 20),
+        (300, 1_000_000, 8 << 20),
+        (300, 1_000_000, 3000),
+        (1 << 23, 1, 8 << 20),
+    ],
 )
 def test_chunks_never_change_the_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int, flush_rows: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int, flush_rows: int, flush_texts: int
 ) -> None:
     """The same through a whole run: whatever the size of a chunk and however often a batch is committed."""
     sample = SAMPLE[:10] if flush_rows == 1 and chunk_bytes < 5000 else SAMPLE  # there each line is a commit
@@ -222,6 +231,7 @@ def test_chunks_never_change_the_store(
     (tmp_path / "x.log").write_bytes(b"".join(sample))
     monkeypatch.setitem(Log.chunks.__kwdefaults__, "chunk_bytes", chunk_bytes)
     monkeypatch.setattr(ingest_module, "FLUSH_ROWS", flush_rows)
+    monkeypatch.setattr(ingest_module, "FLUSH_TEXTS", flush_texts)
     summary = ingest(tmp_path / "s", [tmp_path / "x.log"], policy=plain_policy(), format=EDGE)
     assert (summary.exit_code, summary.counted) == (0, counted)
     assert rows_of(table_of(tmp_path / "s")) == wanted

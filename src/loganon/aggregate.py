@@ -5,17 +5,17 @@ Strings are compared as bytes. Counts and bytes are int64.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import accumulate
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 OTHER = "other"
-_PACKED = 1 << 64
+_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +60,18 @@ def merge(tables: Sequence[pa.Table], spec: TableSpec, *, coded: bool = False) -
     ranks, sums = _summed(keys, [column.combine_chunks() for column in measures])
     types = [spec.schema.field(name).type for name in spec.keys]
     columns = [
-        key.coded(rank) if coded and pa.types.is_string(kind) else key.values.take(rank)
+        key.coded(rank) if coded and pa.types.is_string(kind) else _take(key.values, rank)
         for key, rank, kind in zip(keys, ranks, types, strict=True)
     ]
-    table = pa.table([*columns, *sums], [*spec.keys, *spec.measures]).select(spec.schema.names)
-    return table if coded else table.cast(spec.schema)
+    found = dict(zip((*spec.keys, *spec.measures), (*columns, *sums), strict=True))
+    schema = pa.schema([field.with_type(found[field.name].type) for field in spec.schema])
+    return pa.table([found[field.name] for field in schema], schema=schema).cast(spec.schema if not coded else schema)
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
     """One key column: its distinct values in their order, and chunk by chunk the ranks of a chunk's own dictionary
-    among them and the rows' codes into that.
+    among them (uint64) and the rows' codes into that.
     """
 
     values: pa.Array
@@ -78,53 +79,72 @@ class _Key:
 
     @classmethod
     def of(cls, column: Sequence[pa.DictionaryArray]) -> _Key:
-        given = pa.chunked_array([chunk.dictionary for chunk in column])
+        given = pa.concat_arrays([chunk.dictionary for chunk in column])
         values = pl.Series(given.unique()).sort().to_arrow().cast(given.type)
-        return cls(values, [(pc.index_in(c.dictionary, value_set=values), c.indices) for c in column])
+        ranks = pc.index_in(given, value_set=values).cast(pa.uint64())  # of all chunks: one look-up table for all
+        starts = accumulate((len(chunk.dictionary) for chunk in column), initial=0)
+        return cls(
+            values, [(ranks.slice(at, len(c.dictionary)), c.indices) for at, c in zip(starts, column, strict=False)]
+        )
 
-    def ranks(self, stride: int = 1) -> list[pa.Array]:
-        """`stride` times the rank of each row's value, by chunk (uint64)."""
-        factor = pa.scalar(stride, pa.uint64())
-        return [pc.multiply(ranks.cast(pa.uint64()), factor).take(codes) for ranks, codes in self.chunks]
+    @property
+    def bits(self) -> int:
+        """How many bits a rank takes."""
+        return (len(self.values) - 1).bit_length()
+
+    def ranks(self, shift: int = 0) -> list[pa.Array]:
+        """The rank of each row's value, so many bits to the left, by chunk (uint64)."""
+        by = pa.scalar(shift, pa.uint64())
+        return [_take(pc.shift_left(ranks, by), codes) for ranks, codes in self.chunks]
 
     def coded(self, ranks: pa.Array) -> pa.DictionaryArray:
         """The column in which these ranks stand, as a dictionary."""
-        return pa.DictionaryArray.from_arrays(ranks.cast(pa.int32()), self.values)
+        return pa.DictionaryArray.from_arrays(ranks.cast(pa.int32(), safe=False), self.values, safe=False)
 
 
 def _summed(keys: Sequence[_Key], measures: Sequence[pa.Array]) -> tuple[list[pa.Array], list[pa.Array]]:
-    """The ranks of the distinct rows in order, key by key, and their sums."""
-    strides = [math.prod(len(key.values) for key in keys[at + 1 :]) for at in range(len(keys))]
-    if strides[0] * len(keys[0].values) >= _PACKED:
-        return _summed_wide(keys, measures)
-    parts = zip(*(key.ranks(stride) for key, stride in zip(keys, strides, strict=True)), strict=True)
-    packed = pl.Series(pa.chunked_array([reduce(pc.add, part) for part in parts])).rechunk()
-    at, ordered = _sorted(packed, strides[0] * len(keys[0].values))
-    runs = pc.run_end_encode(ordered.to_arrow())
-    last = pc.subtract(runs.run_ends, pa.scalar(1, runs.run_ends.type))
-    rest, ranks = pl.Series(runs.values), []
-    for stride in strides:
-        ranks.append((rest // stride).cast(pl.UInt32).to_arrow())
-        rest = rest % stride
-    return ranks, [_sums(column.take(at), last) for column in measures]
+    """The ranks of the distinct rows in order, key by key, and their sums.
 
-
-def _sorted(packed: pl.Series, size: int) -> tuple[pa.Array, pl.Series]:
-    """Where each number stands, in the order of the numbers (all below `size`), and the numbers in that order.
-
-    The place is packed, too, if it fits in: sorting plain numbers takes a quarter of the time.
+    The ranks of a row are the bits of one number, and its place is the lowest bits where they fit in, too: sorting
+    plain numbers takes a quarter of the time.
     """
-    rows = len(packed)
-    if size * rows >= _PACKED:
-        at = packed.arg_sort()
-        return at.to_arrow(), packed.gather(at)
-    both = (packed * rows + pl.int_range(rows, dtype=pl.UInt64, eager=True)).sort()
-    return (both % rows).cast(pl.UInt32).to_arrow(), both // rows
+    rows = sum(len(codes) for _, codes in keys[0].chunks)
+    place = (rows - 1).bit_length()
+    bits = sum(key.bits for key in keys)
+    if bits > _BITS:
+        return _summed_wide(keys, measures)
+    together = bits + place <= _BITS
+    ends = list(accumulate((key.bits for key in reversed(keys)), initial=place if together else 0))[::-1]
+    parts = zip(*(key.ranks(shift) for key, shift in zip(keys, ends[1:], strict=True)), strict=True)
+    packed = pa.chunked_array([reduce(pc.add, part) for part in parts]).combine_chunks()
+    if together:
+        both = pc.add(packed, pl.int_range(rows, dtype=pl.UInt64, eager=True).to_arrow())
+        both = pl.Series(both).sort(multithreaded=False).to_arrow()  # two threads save little time and cost half more
+        at, ordered = _bits(both, 0, place), pc.shift_right(both, pa.scalar(place, pa.uint64()))
+        ends = [end - place for end in ends]
+    else:
+        order = pl.Series(packed).arg_sort()
+        at, ordered = order.to_arrow(), pl.Series(packed).gather(order).to_arrow()
+    runs = pc.run_end_encode(ordered)
+    last = pc.subtract(runs.run_ends, pa.scalar(1, runs.run_ends.type))
+    ranks = [_bits(runs.values, shift, key.bits) for key, shift in zip(keys, ends[1:], strict=True)]
+    return ranks, [_sums(_take(column, at), last) for column in measures]
+
+
+def _take(values: pa.Array, places: pa.Array) -> pa.Array:
+    """The values at these places, which are known to be some: to look at each again takes as long as to take them."""
+    return pc.take(values, places, boundscheck=False)
+
+
+def _bits(numbers: pa.Array, shift: int, width: int) -> pa.Array:
+    """So many bits of each number, from `shift` on (uint32)."""
+    moved = pc.shift_right(numbers, pa.scalar(shift, pa.uint64()))
+    return pc.bit_wise_and(moved, pa.scalar((1 << width) - 1, pa.uint64())).cast(pa.uint32(), safe=False)
 
 
 def _sums(values: pa.Array, last: pa.Array) -> pa.Array:
     """The sum of each run of the values; `last`: where the runs end. A sum over all may overflow, none of a run may."""
-    until = pc.cumulative_sum(values).take(last)
+    until = _take(pc.cumulative_sum(values), last)
     return pa.concat_arrays([until[:1], pc.subtract(until[1:], until[:-1])])
 
 
@@ -147,12 +167,15 @@ def _encoded(table: pa.Table, spec: TableSpec, *, strings: bool = False) -> pa.T
         wanted = pa.types.is_string(field.type) if strings else field.name in spec.keys
         if wanted and not pa.types.is_dictionary(columns[index].type):
             columns[index] = columns[index].dictionary_encode()
-    return pa.table(columns, spec.schema.names)
+    kinds = [column.type for column in columns]
+    return pa.table(columns, schema=pa.schema([f.with_type(k) for f, k in zip(spec.schema, kinds, strict=True)]))
 
 
-def is_named(value: str) -> bool:
-    """True for a value that stands for something particular.
+def are_named(values: pl.Series) -> pl.Series:
+    """True for each value that stands for something particular.
 
     `unknown`, `other`, `other-bot`, a public suffix (`.de`) and `{…}` do not: they are never folded.
     """
-    return not (value in ("unknown", OTHER) or value.startswith(("other-", ".", "{")))
+    text = pl.col("value")
+    general = text.is_in(["unknown", OTHER]) | pl.any_horizontal(map(text.str.starts_with, ("other-", ".", "{")))
+    return values.to_frame("value").select(~general).to_series()

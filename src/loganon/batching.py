@@ -13,12 +13,13 @@ from loganon.store import Committed, join_notes
 from loganon.summary import Summary
 
 _DOMAIN = "domain"
+_SUM = [("requests", "sum")]
 
 
 def gather(logs: Sequence[OpenLog], spec: TableSpec) -> pa.Table:
-    """The rows of all logs that wait for a commit, counted together."""
+    """The rows of all logs that wait for a commit, counted together; their strings are dictionaries."""
     tables = [table for log in logs for table in log.tables]
-    return tables[0].cast(spec.schema) if len(tables) == 1 and logs[0].compacted else merge(tables, spec)
+    return tables[0] if len(tables) == 1 and logs[0].compacted else merge(tables, spec, coded=True)
 
 
 def versions(logs: Sequence[OpenLog]) -> Mapping[str, str]:
@@ -40,9 +41,12 @@ def account(logs: Sequence[OpenLog], rows: pa.Table, done: Committed, summary: S
 
 def coverage(rows: pa.Table) -> dict[str, int]:
     """Requests by what their provider is: a "domain", a public "suffix", "unknown" or "other"."""
-    sums = rows.group_by(_DOMAIN).aggregate([("requests", "sum")])
+    domains = rows[_DOMAIN].combine_chunks()
+    coded = domains if pa.types.is_dictionary(domains.type) else domains.dictionary_encode()
+    sums = pa.table([coded.indices, rows["requests"]], ["code", "requests"]).group_by("code").aggregate(_SUM)
     found = dict.fromkeys(("domain", "suffix", "unknown", "other"), 0)
-    for domain, requests in zip(sums[_DOMAIN].to_pylist(), sums["requests_sum"].to_pylist(), strict=True):
+    names = coded.dictionary.take(sums["code"]).to_pylist()
+    for domain, requests in zip(names, sums["requests_sum"].to_pylist(), strict=True):
         found[_kind(domain)] += requests
     return found
 

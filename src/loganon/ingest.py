@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from loganon.admission import Admission
 from loganon.ahead import Ahead
@@ -20,7 +20,6 @@ from loganon.keys import Key
 from loganon.openlog import OpenLog
 from loganon.parse import Parsed, ParseState
 from loganon.pipeline import Pipeline, build
-from loganon.policy import Policy
 from loganon.reading import Input, Reading
 from loganon.refusals import SkippedError, other_format, set_aside
 from loganon.sources import STDIN, Source, open_source
@@ -29,8 +28,13 @@ from loganon.store import Batch, Committed, ConflictError, HeldStore, OutdatedEr
 from loganon.summary import LogSummary, Summary
 from loganon.twins import find_twins
 
+if TYPE_CHECKING:
+    from loganon.policy import Policy
+
 FLUSH_ROWS = 500_000
 """Rows that a batch may hold before it is committed: what bounds the memory of a run."""
+FLUSH_TEXTS = 8 << 20
+"""Bytes of distinct texts that it may hold: of a log of which each line has a path of its own, about 150,000 rows."""
 
 _ATTEMPTS = 20
 
@@ -190,9 +194,9 @@ class Ingest:
                 self._progress(log.summary.log, piece.position)
                 if self._ended():
                     break
-                if self._rows() >= FLUSH_ROWS:
+                if self._fullness() >= 1:
                     log.compact(self._policy.spec)
-                    if self._rows() >= FLUSH_ROWS // 2:
+                    if self._fullness() >= 1 / 2:
                         self._judge(log, same=ahead.retest())
                         self._flush(keep=log)
         self._judge(log, same=source.retest())
@@ -212,8 +216,10 @@ class Ingest:
             )
         return self._pipelines[name]
 
-    def _rows(self) -> int:
-        return sum(log.rows for log in self._batch)
+    def _fullness(self) -> float:
+        """How much of what a batch may hold this one holds."""
+        rows, texts = sum(log.rows for log in self._batch), sum(log.texts for log in self._batch)
+        return max(rows / FLUSH_ROWS, texts / FLUSH_TEXTS)
 
     def _judge(self, log: OpenLog, *, same: bool) -> None:
         """Whether what was read of a log may be committed; SkippedError, and it leaves the batch, where not.

@@ -20,7 +20,10 @@ from loganon.summary import COUNTED, LogSummary
 
 @dataclass(slots=True)
 class OpenLog:
-    """One log: where it stands in the store (`before`), and what has come since; `start` holds its first bytes."""
+    """One log: where it stands in the store (`before`), and what has come since; `start` holds its first bytes.
+
+    `texts`: bytes of the distinct texts of the rows that wait for a commit.
+    """
 
     summary: LogSummary
     reading: Reading
@@ -39,6 +42,7 @@ class OpenLog:
     redacted: int = 0
     exact: int = 0
     tables: list[pa.Table] = field(default_factory=list)
+    texts: int = 0
     compacted: bool = False
     fits: bool = False
 
@@ -50,6 +54,7 @@ class OpenLog:
     def add(self, result: Result, *, end: int, tail: bytes) -> None:
         """Take what a chunk gave; `end` and `tail` are where it ended and the bytes before that."""
         self.tables.append(result.table)
+        self.texts += _texts(result.table)
         self.compacted = False
         self.lines.update(result.rejected)
         self.lines[COUNTED] += result.counted
@@ -63,7 +68,7 @@ class OpenLog:
     def compact(self, spec: TableSpec) -> None:
         """Count the waiting rows together."""
         self.tables = [merge(self.tables, spec, coded=True)]
-        self.compacted = True
+        self.texts, self.compacted = _texts(self.tables[0]), True
 
     def part(self, key: Key, rows: pa.Table | None = None) -> SourceBatch:
         """What a commit needs of this log; `rows`: its own, where the store commits each log by itself."""
@@ -92,7 +97,13 @@ class OpenLog:
         self.lines.clear()
         self.cells.clear()
         self.tables.clear()
+        self.texts = 0
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((moment for moment in (one, other) if moment), default=None)
+
+
+def _texts(table: pa.Table) -> int:
+    chunks = (chunk for column in table.columns if pa.types.is_dictionary(column.type) for chunk in column.chunks)
+    return sum(chunk.dictionary.nbytes for chunk in chunks)

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from loganon.aggregate import is_named
+from loganon.aggregate import are_named
 from loganon.errors import CheckError, ConfigurationError, LoganonError
 from loganon.fields import FIELDS, REQUESTS, Options
 from loganon.gate import check
@@ -195,7 +195,7 @@ def _treated(column: pa.ChunkedArray, treat: Callable[[pl.Series], pl.Series]) -
     """The column with each distinct value treated; of texts only those that stand for something particular."""
     values = pl.Series(column.unique())
     if values.dtype == pl.String:
-        values = values.filter(pl.Series([is_named(value) for value in values], dtype=pl.Boolean))
+        values = values.filter(are_named(values))
     if values.is_empty():
         return column
     frame = pl.DataFrame({"value": values, "treated": treat(values).cast(values.dtype)})

@@ -37,9 +37,9 @@ class SourceBatch:
 class Batch:
     """Rows of many sources, and the sources they come from.
 
-    `rows`: one table as `aggregate.merge` gives it (unique, in order), or several, each the whole of one cell, in any
-    order of the cells: they are taken one at a time, so that no two of them need to be in memory, and from the first
-    again where a damaged cell is met.
+    `rows`: one table as `aggregate.merge` gives it (unique, in order; coded or not), or several, each the whole of one
+    cell, in any order of the cells: they are taken one at a time, so that no two of them need to be in memory, and from
+    the first again where a damaged cell is met.
     """
 
     rows: pa.Table | Iterable[pa.Table]
@@ -108,5 +108,5 @@ def _split(given: pa.Table | Iterable[pa.Table], spec: TableSpec, writer: str) -
             start = 0
             runs = pc.run_end_encode(rows[TIME].combine_chunks())
             for moment, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
-                yield cell_of(moment, spec.unit, writer), rows.slice(start, end - start)
+                yield cell_of(moment, spec.unit, writer), rows.slice(start, end - start).cast(spec.schema)
                 start = end

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -20,6 +21,7 @@ from loganon.store.cell import (
     decode_cell,
     decode_totals,
     encode_cell,
+    encode_footer,
     join_notes,
     totals_of,
 )
@@ -30,8 +32,9 @@ from loganon.store.journal import Staging
 from loganon.store.layout import CellName, Layout, parse_cell, parse_partition
 from loganon.store.manifest import PolicyStamp
 from loganon.store.snapshots import Snapshots
+from loganon.store.threads import in_order
 
-_ENCODERS = 2
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,19 @@ class CellInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A cell as it stands: the file's bytes, and its rows (coded) and footer out of them."""
+
+    name: CellName
+    data: bytes = field(repr=False)
+    table: pa.Table
+    footer: Footer
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """The next version of a cell: its rows, and what its footer says of them; `records` are those of the standing
-    version among them.
+    version among them; `data` is that version's file, where its rows stay as they are.
     """
 
     name: CellName
@@ -55,6 +68,7 @@ class Version:
     sealed: bool
     notes: Mapping[str, str]
     records: Snapshots = field(default_factory=dict)
+    data: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,29 +172,45 @@ class Cells:
             raise failed
         return bool(found) and all(found)
 
-    def read(self, name: CellName, spec: TableSpec) -> tuple[pa.Table, Footer] | None:
-        """Rows and footer; None if there is no such cell; 74 if it is damaged."""
-        path = self._path(name)
-        try:
-            data = self._files.read(path)
-        except FileNotFoundError:
-            return None
-        return decode_cell(data, path, self._uuid, spec)
+    def read(self, name: CellName, spec: TableSpec, *, coded: bool = False) -> tuple[pa.Table, Footer] | None:
+        """Rows and footer; None if there is no such cell; 74 if it is damaged. `coded` as in `decode_cell`."""
+        data = self._data(name)
+        return None if data is None else self._decoded(name, data, spec, coded=coded)
+
+    def map(self, work: Callable[[Standing], _Found], names: Iterable[CellName], spec: TableSpec) -> Iterator[_Found]:
+        """What `work` gives of each of these cells, in order, by two threads: as `in_order`; 74 as `read`."""
+
+        def each(cell: tuple[CellName, bytes]) -> _Found:
+            return work(Standing(*cell, *self._decoded(*cell, spec, coded=True)))
+
+        return in_order(each, ((name, data) for name in names if (data := self._data(name)) is not None))
 
     def stage(self, staging: Staging, versions: Iterable[Version], spec: TableSpec) -> None:
-        """The next versions of cells wait in `staging`; read back, their sums must be those of their rows.
+        """The next versions of cells wait in `staging`; read back, their sums must be those of their rows."""
+        for name, footer, totals, data in in_order(partial(self._encoded, spec), versions):
+            staging.add(name.path, data, partial(self._check, self._path(name), footer, totals, spec))
 
-        They are encoded by two threads; so few wait at a time that they cost no more memory than a cell each.
-        """
-        waiting: deque[tuple[Version, Footer, Future[bytes]]] = deque()
-        with ThreadPoolExecutor(_ENCODERS, thread_name_prefix="cells") as encoders:
-            for version in versions:
-                footer = self._footer(version)
-                waiting.append((version, footer, encoders.submit(encode_cell, version.table, footer)))
-                if len(waiting) > _ENCODERS:
-                    self._add(staging, *waiting.popleft(), spec)
-            while waiting:
-                self._add(staging, *waiting.popleft(), spec)
+    def _encoded(self, spec: TableSpec, version: Version) -> tuple[CellName, Footer, tuple[int, ...], bytes]:
+        footer = self._footer(version)
+        data = None if version.data is None else encode_footer(version.data, footer)
+        return version.name, footer, totals_of(version.table, spec), data or encode_cell(version.table, footer)
+
+    def _check(self, path: Path, footer: Footer, totals: tuple[int, ...], spec: TableSpec, data: bytes) -> None:
+        try:
+            found, read = decode_totals(data, path, self._uuid, spec)
+        except DamagedCellError:  # it is the new version that is, not the standing one
+            raise damaged(self._layout.staging) from None
+        if found != totals or read != footer:
+            raise damaged(self._layout.staging)
+
+    def _data(self, name: CellName) -> bytes | None:
+        try:
+            return self._files.read(self._path(name))
+        except FileNotFoundError:
+            return None
+
+    def _decoded(self, name: CellName, data: bytes, spec: TableSpec, *, coded: bool) -> tuple[pa.Table, Footer]:
+        return decode_cell(data, self._path(name), self._uuid, spec, coded=coded)
 
     def _footer(self, version: Version) -> Footer:
         return Footer(
@@ -194,19 +224,6 @@ class Cells:
             notes=version.notes,
             records=version.records,
         )
-
-    def _add(self, staging: Staging, version: Version, footer: Footer, encoded: Future[bytes], spec: TableSpec) -> None:
-        path, wanted = self._path(version.name), totals_of(version.table, spec)
-
-        def check(data: bytes) -> None:
-            try:
-                found, read = decode_totals(data, path, self._uuid, spec)
-            except DamagedCellError:  # it is the new version that is, not the standing one
-                raise damaged(self._layout.staging) from None
-            if found != wanted or read != footer:
-                raise damaged(self._layout.staging)
-
-        staging.add(version.name.path, encoded.result(), check)
 
     def _path(self, name: CellName) -> Path:
         return self._layout.root / name.path

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from loganon.store.documents import Steps, damaged, dump, load
 from loganon.store.files import PRIVATE, Files, Modes, put, put_by
 from loganon.store.layout import Layout, is_committable, is_staged, is_staged_table, is_table_file
 from loganon.store.swap import WaitingTable, check_table, clear_tables, swap_table
+from loganon.store.threads import in_order
 
 VERSION = 2
 _STEPS: Steps = {1: lambda document: document | {"table": None}}
@@ -172,15 +173,19 @@ class Staging:
         if self._table is not None:
             check_table(files, layout, self._table)
         files.sync_directory(layout.staging)
-        for move, check in zip(self._moves, self._checks, strict=True):
-            self._read_back(move, check)
+        for _ in in_order(self._check, self._read_back()):
+            pass
         self._journal.make_folders(self._moves)
         waiting = layout.staging / f"{self._batch}-commit"
         put_by(files, waiting, layout.commit, _encode(self._moves, self._table))
         self._journal.apply(self._moves, self._moves, self._table)
 
-    def _read_back(self, move: Move, check: Check | None) -> None:
-        data = self._files.read(self._layout.staging / move.staged)
+    def _read_back(self) -> Iterator[tuple[Move, Check | None, bytes]]:
+        for move, check in zip(self._moves, self._checks, strict=True):
+            yield move, check, self._files.read(self._layout.staging / move.staged)
+
+    def _check(self, found: tuple[Move, Check | None, bytes]) -> None:
+        move, check, data = found
         if not move.holds(data):
             raise damaged(self._layout.staging / move.staged)
         if check is not None:

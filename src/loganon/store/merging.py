@@ -39,11 +39,12 @@ def stage_cells(
         nonlocal capped
         for name, rows in placed.cells():
             table = days.fold(rows, name.day)
-            standing = cells.read(name, spec)
+            standing = cells.read(name, spec, coded=True)
             old = standing[1] if standing else None
             if old and _knows_more(old, records):
                 raise LostRecordsError(name.path)
-            table, over = cap_cell(merge([standing[0], table], spec) if standing else table, spec, limits)
+            merged = merge([standing[0], table], spec, coded=True) if standing else table
+            table, over = cap_cell(merged, spec, limits)
             capped += over
             copies = {s: records[s] for s, home in homes.items() if home == name and may_be_copied(records[s])}
             yield Version(

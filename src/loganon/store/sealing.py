@@ -7,16 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from itertools import chain
 
 import polars as pl
 import pyarrow as pa
 
 from loganon.aggregate import Fold, TableSpec, merge
-from loganon.store.cell import Footer
-from loganon.store.cells import Cells, Version
-from loganon.store.folds import count_values, frame_of, rare_values, replace_values, unknown_values
+from loganon.store.cells import Cells, Standing, Version
+from loganon.store.folds import (
+    count_values,
+    distinct_values,
+    find_rare,
+    replace_numbers,
+    replace_values,
+    unknown_values,
+)
 from loganon.store.journal import Staging
 from loganon.store.layout import CellName
+from loganon.store.threads import in_order
 
 DELAY = timedelta(days=3)
 """A day is due this long after its beginning (UTC): its late lines have come."""
@@ -33,29 +42,54 @@ def is_due(day: date, now: datetime) -> bool:
 def seal_day(cells: Cells, staging: Staging, day: date, spec: TableSpec) -> int:
     """How many cells the day has; their sealed versions wait in `staging`."""
     names = cells.names(day)
-    counts: dict[Fold, list[pl.DataFrame]] = {fold: [] for fold in spec.folds}
-    kept: dict[CellName, tuple[pa.Table, Footer]] = {}
+    counts: dict[CellName, list[pl.DataFrame]] = {}
+    kept: list[Standing] = []
     room = _KEPT_ROWS
-    for name in names:
-        found = cells.read(name, spec)
-        if found is not None:
-            for fold, counted in counts.items():
-                counted.append(count_values(found[0], fold))
-            if found[0].num_rows <= room:
-                kept[name] = found
-                room -= found[0].num_rows
-    rare = {fold: rare_values(counted, fold) for fold, counted in counts.items()}
-
-    def versions() -> Iterator[Version]:
-        for name in names:
-            found = kept.pop(name, None) or cells.read(name, spec)
-            if found is not None:
-                table, footer = found
-                folded = _replace(table, rare, spec)
-                yield Version(name, folded, lines=footer.lines, sealed=True, notes=footer.notes, records=footer.records)
-
-    cells.stage(staging, versions(), spec)
+    for cell, counted in cells.map(partial(_counted, spec), names, spec):
+        counts[cell.name] = counted
+        if cell.table.num_rows <= room:
+            kept.append(cell)
+            room -= cell.table.num_rows
+    rare = _rare(counts, spec)
+    seal = partial(_sealed, spec, rare)
+    again = counts.keys() - {cell.name for cell in kept}
+    cells.stage(staging, chain(in_order(seal, _each(kept)), cells.map(seal, sorted(again), spec)), spec)
     return len(names)
+
+
+def _counted(spec: TableSpec, cell: Standing) -> tuple[Standing, list[pl.DataFrame]]:
+    return cell, [count_values(cell.table, fold) for fold in spec.folds]
+
+
+def _rare(counts: Mapping[CellName, list[pl.DataFrame]], spec: TableSpec) -> dict[CellName, list[pl.Series]]:
+    """Of each cell, fold by fold, which of its values are rare in the day."""
+    by_fold = [
+        find_rare(each, fold) for each, fold in zip(zip(*counts.values(), strict=True), spec.folds, strict=False)
+    ]
+    return {name: [rare[at] for rare in by_fold] for at, name in enumerate(counts)}
+
+
+def _sealed(spec: TableSpec, rare: Mapping[CellName, list[pl.Series]], cell: Standing) -> Version:
+    """The cell's sealed version; one in which nothing is rare keeps its pages."""
+    table, footer = cell.table, cell.footer
+    for fold, gone in zip(spec.folds, rare[cell.name], strict=True):
+        table = replace_numbers(table, fold, gone)
+    same = table is cell.table
+    return Version(
+        cell.name,
+        table if same else merge([table], spec, coded=True),
+        lines=footer.lines,
+        sealed=True,
+        notes=footer.notes,
+        records=footer.records,
+        data=cell.data if same else None,
+    )
+
+
+def _each(cells: list[Standing]) -> Iterator[Standing]:
+    """Each, of which nothing is kept here any more."""
+    while cells:
+        yield cells.pop(0)
 
 
 class SealedDays:
@@ -84,11 +118,11 @@ class SealedDays:
         return self._days[day]
 
     def _read(self, day: date) -> Mapping[Fold, pl.DataFrame]:
-        tables = [found[0] for name in self._cells.names(day) if (found := self._cells.read(name, self._spec))]
-        return {
-            fold: pl.concat([frame_of(table, fold.columns).unique() for table in tables]).unique()
-            for fold in self._spec.folds
-        }
+        cells = (self._cells.read(name, self._spec, coded=True) for name in self._cells.names(day))
+        values = [
+            {fold: distinct_values(found[0], fold.columns)[1] for fold in self._spec.folds} for found in cells if found
+        ]
+        return {fold: pl.concat([each[fold] for each in values]).unique() for fold in self._spec.folds}
 
 
 def _replace(table: pa.Table, values: Mapping[Fold, pl.DataFrame], spec: TableSpec) -> pa.Table:
@@ -96,4 +130,4 @@ def _replace(table: pa.Table, values: Mapping[Fold, pl.DataFrame], spec: TableSp
     replaced = table
     for fold, gone in values.items():
         replaced = replace_values(replaced, fold, gone)
-    return table if replaced is table else merge([replaced], spec)
+    return table if replaced is table else merge([replaced], spec, coded=True)
