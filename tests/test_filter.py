@@ -457,6 +457,27 @@ def test_large_and_compressed(command: Command) -> None:
     assert len(set(outs)) == 1
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_standard_input_from_a_file(command: Command, pack: Callable[[bytes], bytes]) -> None:
+    """A file on standard input is read from where it stands to its end, also after SIGTERM, and gives the same."""
+    data = (SAMPLES / "shop.access.log").read_bytes() * 8
+    path = command.folder / "a.log"
+    path.write_bytes(b"read before" + pack(data))
+    with path.open("rb", buffering=0) as file:
+        file.seek(len(b"read before"))
+        process = subprocess.Popen(
+            [*command.python, "filter", "--quiet"], stdin=file, stdout=subprocess.PIPE, env=command.environment()
+        )
+        with process:
+            assert process.stdout is not None
+            begin = next_line(process)
+            process.send_signal(signal.SIGTERM)
+            out = begin + process.stdout.read()
+        assert process.returncode == 0
+        assert file.tell() == path.stat().st_size
+    assert out.decode() == command("filter", stdin=data).out
+
+
 # --- what it says ---------------------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from loganon.parse.layouts import leaves_of
 from loganon.pipeline import Pipeline, build
 from loganon.policy import Policy, parse_policy
 from loganon.render import make_writer
+from loganon.render.rows import Part, gathered, join_rows, text_of
 from loganon.render.values import written_times
 from support.cli import SAMPLES
 from support.runs import PLAIN, plain_policy
@@ -45,7 +46,7 @@ def again(name: str, data: bytes, policy: Policy | None = None) -> bytes:
     """The lines of `data`, written again."""
     steps = pipeline(name, policy)
     result = steps(Chunk(data, 0, len(data)), ALL)
-    return make_writer(FORMATS[name], steps.kept)(result.table, result.layouts)
+    return bytes(make_writer(FORMATS[name], steps.kept)(result.table, result.layouts))
 
 
 def rows(name: str, data: bytes, policy: Policy | None = None) -> list[dict[str, object]]:
@@ -298,6 +299,35 @@ def plain_coded(table: pa.Table) -> pa.Table:
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
     )
+
+
+@given(st.data())
+def test_rows_are_their_parts(data: st.DataObject) -> None:
+    """Each row is the texts of its parts, one behind the other, however many texts a part has."""
+    rows = data.draw(st.integers(1, 120))
+    pieces: list[Part | str] = []
+    columns = []
+    for texts in data.draw(st.lists(st.lists(st.text(max_size=5), min_size=1, max_size=12), min_size=1, max_size=5)):
+        codes = data.draw(st.lists(st.integers(0, len(texts) - 1), min_size=rows, max_size=rows))
+        between = data.draw(st.text(max_size=3))
+        pieces += [Part(pa.array(texts, pa.string()), pl.Series(codes, dtype=pl.UInt32)), between]
+        columns.append([texts[code] + between for code in codes])
+    lines = ["".join(row) for row in zip(*columns, strict=True)]
+    assert join_rows(["<", *pieces]).to_pylist() == ["<" + line for line in lines]
+    assert bytes(text_of(gathered(pieces))).decode() == "".join(lines)
+    assert bytes(text_of(join_rows(pieces).slice(rows // 2))).decode() == "".join(lines[rows // 2 :])
+
+
+EDGES = [0, 9, 10, 9999, 10_000, 19_999, 99_999_999, 100_000_000, 2**32 - 1, 2**32, 2**62, -1]
+
+
+@given(st.lists(st.sampled_from(EDGES) | st.integers(-5, 2**33), min_size=1, max_size=8))
+def test_numbers_are_written_as_they_are(numbers: list[int]) -> None:
+    """A number has all its digits, and no zero before them."""
+    table = pa.table({"time": [datetime(2026, 10, 10, tzinfo=UTC)] * len(numbers), "bytes": pa.array(numbers)})
+    fmt = parse_format("plain", 'title="t"\nvendor="v"\ndialect="template"\ntemplate=\'%b %t\'\n')
+    write = make_writer(fmt, {"time": ("time",), "bytes": ("bytes",)})
+    assert [line.split()[0].decode() for line in bytes(write(table)).splitlines()] == [str(n) for n in numbers]
 
 
 def test_unwritable() -> None:

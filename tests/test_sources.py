@@ -21,6 +21,8 @@ from loganon.chunks import MAX_LINE_BYTES, Chunk
 from loganon.errors import MissingInputError
 from loganon.sources.cutter import Cutter
 from loganon.sources.files import Log, open_log
+from loganon.sources.prompt import Prompt
+from loganon.sources.regular import Regular
 from loganon.sources.stdin import Stream
 
 LINES = b"".join(b"line %d of this log\n" % i for i in range(20_000))
@@ -243,6 +245,70 @@ def test_stream(kind: str | None) -> None:
     assert stream.seek(1) is None
     assert joined(stream.chunks(chunk_bytes=1000)) == data
     assert stream.tail == data[-256:]
+
+
+def test_a_regular_file_by_its_descriptor(tmp_path: Path) -> None:
+    """What stands behind the descriptor's position, in blocks that end with a line; the position goes with them."""
+    path = write(tmp_path, LINES + b"end")
+    with path.open("rb", buffering=0) as file:
+        first = file.readline()
+        feed = Regular(file.fileno())
+        blocks = list(iter(lambda: feed.read(100_000), b""))
+        assert first + b"".join(blocks) == LINES + b"end"
+        assert all(block.endswith(b"\n") and 80_000 < len(block) <= 100_000 for block in blocks[:-1])
+        assert file.tell() == len(LINES) + 3
+        file.seek(0)
+        assert joined(Stream(feed).chunks(chunk_bytes=1000)) == LINES + b"end"
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"x" * 50_000, b"x" * 50_000 + b"\n" + b"y" * 50_000])
+def test_a_regular_file_without_lines(tmp_path: Path, data: bytes) -> None:
+    """Where no line ends near a block's end, the block is as long as it may be."""
+    with write(tmp_path, data).open("rb") as file:
+        feed = Regular(file.fileno())
+        blocks = list(iter(lambda: feed.read(20_000), b""))
+    assert b"".join(blocks) == data
+    assert len(blocks) <= len(data) // 20_000 + 2
+
+
+def pipe_of(data: bytes) -> int:
+    """The end of a pipe from which `data` can be read, and no more."""
+    read, end = os.pipe()
+    os.write(end, data)
+    os.close(end)
+    return read
+
+
+def test_a_piece_ends_with_a_line() -> None:
+    """What has come is given up to the end of a line, then the rest; the first bytes that tell of a compression come in
+    one piece, whatever they are.
+    """
+    descriptor = pipe_of(b"a\nb\nc\nd\nunended")
+    feed = Prompt(descriptor, whole=6)
+    assert feed.read(6) == b"a\nb\nc\n"
+    pieces = list(iter(lambda: feed.read(100), b""))
+    os.close(descriptor)
+    assert pieces == [b"d\n", b"unended"]
+    descriptor = pipe_of(b"a\nbcdef\n")
+    feed = Prompt(descriptor, whole=6)
+    assert feed.read(6) == b"a\nbcde"
+    assert feed.waiting == 2
+    assert feed.read(100) == b"f\n"
+    os.close(descriptor)
+
+
+@given(st.lists(st.binary(max_size=40) | st.sampled_from([b"\n", b"ab\ncd"]), max_size=12), st.integers(1, 60))
+@settings(max_examples=max(settings.default.max_examples // 4, 1))
+def test_a_pipe_gives_what_came(blocks: list[bytes], limit: int) -> None:
+    """No byte is lost or given twice, and no piece is longer than what is asked for."""
+    descriptor = pipe_of(b"".join(blocks))
+    feed = Prompt(descriptor)
+    pieces = list(iter(lambda: feed.read(limit), b""))
+    os.close(descriptor)
+    assert b"".join(pieces) == b"".join(blocks)
+    assert all(len(piece) <= limit for piece in pieces)
+    assert feed.ended
+    assert not feed.waiting
 
 
 def test_an_empty_log(tmp_path: Path) -> None:

@@ -1,49 +1,48 @@
 """Log lines in, anonymised lines out, in the same format: the loop over one log, which keeps nothing.
 
-A thread reads and parses the next chunk while the one before is treated and written; chunks stay in their order.
+One thread reads and parses a chunk while another treats the one before, and the one before that is written: chunks stay
+in their order.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from functools import partial
 from itertools import chain
 from queue import SimpleQueue
 from threading import Semaphore, Thread
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from loganon.chunks import Chunk, Window
 from loganon.errorlog import ErrorLog
 from loganon.errors import LoganonError, UnreadableDataError
-from loganon.formats import Format, load_formats, with_fields
+from loganon.formats import Format, load_formats, with_examples, with_fields
 from loganon.lookups import Lookups
-from loganon.parse import Parsed, ParseState, whole_lines
+from loganon.parse import Parsed, ParseState, make_parser, whole_lines
 from loganon.parse.detect import SAMPLE_LINES, detect, sample_lines
-from loganon.pipeline import REASONS, UNREAD, build
-from loganon.policy import Policy
+from loganon.parse.layouts import LAYOUT
+from loganon.pipeline import REASONS, UNREAD, Permit, Result, exclude_of, needs_of
 from loganon.refusals import error_log, unknown_format, zone_note
-from loganon.render import Written, make_writer
+from loganon.render import Lines, Writer, Written, make_writer
 from loganon.sources import Source
+
+if TYPE_CHECKING:
+    from loganon.policy import Policy
 
 _CHUNK_BYTES = 16 << 20  # the larger, the fewer values are treated twice
 _HELD_BYTES = 4 << 20  # of a beginning that no format fits yet
 
-_AHEAD = 2  # chunks that are prepared, or being prepared, besides the one that is written
+_AHEAD = 1  # chunks that wait, besides those that are worked on
 
+Stages: TypeAlias = Sequence[Callable[[Iterable[Any]], Iterable[Any]]]
+"""What is done with the chunks of a log, in turn: each takes what the one before gives; the last gives Written.
 
-class Step(Protocol):
-    """What is done with each chunk of a log, in two halves, of which the first touches nothing that the second does."""
-
-    def prepare(self, chunk: Chunk) -> Any:
-        """What `write` is given of a chunk; called for one after the other, in their order."""
-        ...
-
-    def write(self, prepared: Any) -> Written:
-        """The chunk's lines."""
-        ...
+They run at the same time, each on another chunk, so that none touches what another does.
+"""
 
 
 @dataclass(slots=True)
@@ -87,45 +86,54 @@ class FilterSummary:
 
 
 class Access:
-    """The step of an access log: each line's permitted values, written in its format again. `state` as a parser's."""
+    """The stages of an access log: each line's permitted values, written in its format again.
+
+    What each needs is made when it begins, so while the first chunk is parsed. None holds what it has given on: memory
+    that is used again is cheaper than more of it.
+    """
 
     def __init__(self, policy: Policy, fmt: Format, lookups: Lookups, timezone: tzinfo | None) -> None:
-        self._pipeline = build(policy, fmt, lookups, coded=True, timezone=timezone, layouts=True)
-        self._write = make_writer(fmt, self._pipeline.kept)
-        self._state: ParseState = ()
+        exclude = exclude_of(policy, ())
+        self._format = fmt
+        self._parser = make_parser(fmt, needs=needs_of(policy, exclude) | {LAYOUT}, timezone=timezone)
+        self._permit = partial(Permit, policy, self._parser.raw, lookups, exclude, coded=True)
 
-    def prepare(self, chunk: Chunk) -> Parsed:
-        """The chunk's lines as columns."""
-        parsed = self._pipeline.parse(chunk, self._state)
-        self._state = parsed.state
-        return parsed
+    @property
+    def stages(self) -> Stages:
+        """From chunks to what is written of them."""
+        return self._parsed, self._treated, self._written
 
-    def write(self, prepared: Parsed) -> Written:
-        """The chunk's lines with their permitted values."""
-        result = self._pipeline.treat(prepared, Window(None, None))
-        text = self._write(result.table, result.layouts)
-        return Written(text, result.lines, result.counted, result.rejected, result.redacted)
+    def _parsed(self, chunks: Iterable[Chunk]) -> Iterator[Parsed]:
+        state: ParseState = ()
+        for chunk in chunks:
+            parsed = self._parser(chunk, state)
+            state = parsed.state
+            del chunk
+            yield parsed
+            del parsed
 
+    def _treated(self, each: Iterable[Parsed]) -> Iterator[tuple[Result, Writer]]:
+        permit = self._permit()
+        write = make_writer(self._format, permit.kept)
+        for parsed in each:
+            result = permit(parsed, Window(None, None))
+            del parsed
+            yield result, write
+            del result
 
-class Errors:
-    """The step of an error log."""
-
-    def __init__(self, server: str) -> None:
-        self._masked = ErrorLog(server)
-
-    def prepare(self, chunk: Chunk) -> Chunk:
-        """The chunk."""
-        return chunk
-
-    def write(self, prepared: Chunk) -> Written:
-        """The chunk's lines, masked."""
-        return self._masked(prepared)
+    def _written(self, each: Iterable[tuple[Result, Writer]]) -> Iterator[Written]:
+        for result, write in each:
+            text = write(result.table, result.layouts)
+            written = Written(text, result.lines, result.counted, result.rejected, result.redacted)
+            del result, text
+            yield written
+            del written
 
 
 def filter_access(
     log: str,
     source: Source,
-    write: Callable[[bytes], None],
+    write: Callable[[Lines], None],
     *,
     policy: Policy,
     lookups: Lookups,
@@ -140,43 +148,44 @@ def filter_access(
     Lines are held back only until their format is known: at most 1,000, or 4 MiB.
     """
     summary = FilterSummary(log, policy.name)
-    formats = [with_fields(each, fields) for each in ([fmt] if fmt else load_formats().values())]
+    formats = [with_fields(each, fields) for each in ([fmt] if fmt else load_formats(examples=False).values())]
 
-    def begin(held: Chunk) -> Step | None:
+    def begin(held: Chunk) -> Stages | None:
         found = formats[0] if fmt else _found(log, held, formats)
         summary.format = found.name if found else None
         summary.warnings += zone_note(log, found, timezone) if found else []
-        return Access(policy, found, lookups, timezone) if found else None
+        return Access(policy, found, lookups, timezone).stages if found else None
 
     return _filtered(source, write, begin, summary, given=fmt is not None)
 
 
-def filter_errors(log: str, source: Source, write: Callable[[bytes], None], *, server: str) -> FilterSummary:
+def filter_errors(log: str, source: Source, write: Callable[[Lines], None], *, server: str) -> FilterSummary:
     """Write the lines of an error log of `server` ("apache", "nginx") again, with what tells of a person masked."""
     summary = FilterSummary(log, None, f"{server} error log")
-    return _filtered(source, write, lambda _: Errors(server), summary, given=True)
+    return _filtered(source, write, lambda _: (iter, partial(map, ErrorLog(server))), summary, given=True)
 
 
 def _filtered(
     source: Source,
-    write: Callable[[bytes], None],
-    begin: Callable[[Chunk], Step | None],
+    write: Callable[[Lines], None],
+    begin: Callable[[Chunk], Stages | None],
     summary: FilterSummary,
     *,
     given: bool,
 ) -> FilterSummary:
-    """`begin` gives the step for a log that begins so, or None: more of it must be seen."""
-    step: Step | None = None
+    """`begin` gives the stages for a log that begins so, or None: more of it must be seen."""
+    stages: Stages | None = None
     held: Chunk | None = None
     try:
         chunks = source.chunks(final=True, chunk_bytes=_CHUNK_BYTES, whole=whole_lines)
-        while step is None and (chunk := next(chunks, None)) is not None:
+        while stages is None and (chunk := next(chunks, None)) is not None:
             held = _joined(held, chunk)
-            step = begin(held)
-        if held is not None and step is None:
+            stages = begin(held)
+        if held is not None and stages is None:
             raise _unknown(summary.log, held)
-        if held is not None and step is not None:
-            _written(chain([held], chunks), step, write, summary)
+        if held is not None and stages is not None:
+            first, held = iter([held]), None
+            _written(chain(first, chunks), stages, write, summary)
         if source.damaged is not None:
             what = f"damaged from offset {source.damaged} on"
             raise UnreadableDataError(what, where=summary.log, fix="The lines before that were written")
@@ -188,42 +197,55 @@ def _filtered(
     return summary
 
 
-def _written(chunks: Iterator[Chunk], step: Step, write: Callable[[bytes], None], summary: FilterSummary) -> None:
-    with closing(_prepared(chunks, step)) as each:
-        for prepared in each:
-            part = step.write(prepared)
+def _written(chunks: Iterator[Chunk], stages: Stages, write: Callable[[Lines], None], summary: FilterSummary) -> None:
+    *before, last = stages
+    with ExitStack() as running:
+        items: Iterable[Any] = chunks
+        for stage in before:
+            items = running.enter_context(closing(_Ahead(stage(items))))
+        part: Written
+        for part in last(items):
             summary.add(part)
             if part.text:
                 write(part.text)
+            del part
 
 
-def _prepared(chunks: Iterator[Chunk], step: Step) -> Generator[Any, None, None]:
-    """The chunks, each prepared. Once it is closed, nothing more is prepared; a reader that waits is not waited for."""
-    ready: SimpleQueue[Any] = SimpleQueue()
-    room = Semaphore(_AHEAD)
-    left = False
+class _Ahead:
+    """The items, for which a thread asks ahead. Once it is closed no more are asked for, and none is waited for."""
 
-    def run() -> None:
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._items = items
+        self._ready: SimpleQueue[Any] = SimpleQueue()
+        self._room = Semaphore(_AHEAD)
+        self._closed = False
+        Thread(target=self._run, name="stage", daemon=True).start()
+
+    def __iter__(self) -> Iterator[Any]:
+        while (item := self._ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+            del item
+            self._room.release()
+
+    def close(self) -> None:
+        """Whoever still takes items gets no more."""
+        self._closed = True
+        self._room.release()
+        self._ready.put(None)
+
+    def _run(self) -> None:
         try:
-            for chunk in chunks:
-                room.acquire()
-                if left:
+            for item in self._items:
+                self._ready.put(item)
+                del item
+                self._room.acquire()
+                if self._closed:
                     return
-                ready.put(step.prepare(chunk))
-            ready.put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again where the chunks are taken
-            ready.put(error)
-
-    Thread(target=run, name="parser", daemon=True).start()
-    try:
-        while (prepared := ready.get()) is not None:
-            if isinstance(prepared, BaseException):
-                raise prepared
-            yield prepared
-            room.release()
-    finally:
-        left = True
-        room.release()
+            self._ready.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the items are taken
+            self._ready.put(error)
 
 
 def _found(log: str, held: Chunk, formats: Sequence[Format]) -> Format | None:
@@ -234,7 +256,7 @@ def _found(log: str, held: Chunk, formats: Sequence[Format]) -> Format | None:
         raise error_log(log, found.error_log, f"Use --error-log {found.error_log.lower()}")
     if found.format is None and (len(sample) >= SAMPLE_LINES or len(held.data) >= _HELD_BYTES):
         raise unknown_format(log, found)
-    return found.format
+    return found.format and with_examples(found.format)
 
 
 def _unknown(log: str, held: Chunk) -> UnreadableDataError:

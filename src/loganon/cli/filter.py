@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,11 +76,11 @@ def command(
     from loganon.filter import filter_access, filter_errors  # noqa: PLC0415 - start-up: not imported for --help
     from loganon.formats.given import resolve  # noqa: PLC0415 - start-up, as above
     from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
-    from loganon.policy import load_policy  # noqa: PLC0415 - start-up, as above
+    from loganon.policy import open_policy  # noqa: PLC0415 - start-up, as above
 
     name = "standard input" if log == _STDIN else log
     given, fmt, lookups = (
-        load_policy(policy),
+        open_policy(policy),
         resolve(format_name, file=format_file, source=format_from, day=day),
         open_lookups(provider_db, trusted_proxy),
     )
@@ -117,21 +118,24 @@ def _opened(log: str) -> Iterator[Source]:
     from loganon.sources.files import open_log  # noqa: PLC0415 - start-up: not imported for --help
     from loganon.sources.inflate import MAGIC_BYTES  # noqa: PLC0415 - start-up, as above
     from loganon.sources.prompt import Prompt  # noqa: PLC0415 - start-up, as above
+    from loganon.sources.regular import Regular  # noqa: PLC0415 - start-up, as above
     from loganon.sources.stdin import Stream  # noqa: PLC0415 - start-up, as above
 
     if log != _STDIN:
         with open_log(log) as source:
             yield source
         return
-    prompt = Prompt(sys.stdin.fileno(), whole=MAGIC_BYTES)
-    before = signal.signal(signal.SIGTERM, lambda *_: prompt.stop())
+    descriptor = sys.stdin.fileno()
+    regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    feed = Regular(descriptor) if regular else Prompt(descriptor, whole=MAGIC_BYTES)
+    before = signal.signal(signal.SIGTERM, lambda *_: feed.stop())
     try:
-        yield Stream(prompt)
+        yield Stream(feed)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _write(text: bytes) -> None:
+def _write(text: bytes | memoryview) -> None:
     """Write to standard output at once, past Python's buffer: a pipe that broke leaves nothing behind to be flushed."""
     descriptor = sys.stdout.fileno()
     rest = memoryview(text)

@@ -14,10 +14,11 @@ from loganon.errors import ConfigurationError
 from loganon.formats import Format
 from loganon.render.delimited import write_delimited
 from loganon.render.jsonlines import write_json
+from loganon.render.rows import Lines
 from loganon.render.template import write_template
 from loganon.render.values import Kept, Writer
 
-__all__ = ["Kept", "Writer", "Written", "make_writer"]
+__all__ = ["Kept", "Lines", "Writer", "Written", "make_writer"]
 
 _DIALECTS: Mapping[str, Callable[[Format, Kept], Writer]] = {
     "template": write_template,
@@ -33,7 +34,7 @@ class Written:
     `redacted`: written lines in which a value had to be replaced at the last check.
     """
 
-    text: bytes = field(repr=False)
+    text: Lines = field(repr=False)
     lines: int
     written: int
     rejected: Counter[str]

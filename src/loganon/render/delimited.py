@@ -20,8 +20,8 @@ from loganon.formats.columns import Columns
 from loganon.parse.delimited_header import UNKNOWN, Header
 from loganon.parse.layouts import Delimited, read_delimited_layout
 from loganon.parse.parsed import ParseState
-from loganon.render.rows import by_layout, join_rows, text_of
-from loganon.render.values import SUCCESS, Kept, Writer, read_text
+from loganon.render.rows import Lines, Part, by_layout, join_rows, text_of
+from loganon.render.values import SUCCESS, Kept, Writer, each, read_text
 
 _DATE, _CLOCK = "%Y-%m-%d", "%H:%M:%S"
 _FIELDS = re.compile(r"[ \t]*#[ \t]*fields(?::[ \t]*|[ \t]+)", re.IGNORECASE)
@@ -99,13 +99,13 @@ def write_delimited(fmt: Format, kept: Kept) -> Writer:
             known, read_delimited_layout(layout), table.slice(begin, end - begin), kept, columns
         )
 
-    def write(table: pa.Table, layouts: pa.Array | None = None) -> bytes:
+    def write(table: pa.Table, layouts: pa.Array | None = None) -> Lines:
         nonlocal last
         assert layouts is not None  # noqa: S101 - a table of this dialect comes with them
         if not table.num_rows:
             return b""
         lines = by_layout(table, layouts, rows)
-        text = []
+        text: list[Lines] = []
         for begin, end, header in _runs(known, layouts, table):
             text += [header.encode()] if header != last else []
             text.append(text_of(lines.slice(begin, end - begin)))
@@ -157,23 +157,20 @@ def _lines(known: _Layouts, layout: Delimited, table: pa.Table, kept: Kept, colu
     border = "," if columns.delimiter == "comma" else "\t" if columns.delimiter == "tab" or layout.tabs else " "
     decode = dict(columns.decode)
     quoted = layout.quoted and (columns.quotes or border == ",")
-    parts: list[pa.Array] = []
-    text = ""
+    written: list[Part | str] = []
     for column in known.columns(layout):
+        written += [border] if written else []
         if column.form:
             encode = _encoder("", border, quoted=quoted)
             value = read_text("time", table, kept["time"], time=column.form)
         elif column.raw is None or column.raw not in kept:
-            text += _encoder("", border, quoted=quoted)(_stand_in(column.raw)) + border
+            written.append(_encoder("", border, quoted=quoted)(_stand_in(column.raw)))
             continue
         else:
             encode = _encoder(decode.get(column.raw, ""), border, quoted=quoted)
             value = read_text(column.raw, table, kept[column.raw], time="")
-        parts.append(value.rows(text + value.written(encode)))
-        text = border
-    end = text.removesuffix(border) if text.endswith(border) else text
-    parts.append(pa.array([end + "\n"]).take(pa.array([0] * table.num_rows)))
-    return join_rows(parts)
+        written += value.pieces(each(encode))
+    return join_rows([*written, "\n"])
 
 
 def _stand_in(raw: str | None) -> str:

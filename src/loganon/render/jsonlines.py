@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from loganon.formats import Format
 from loganon.parse.layouts import NULL, NUMBER, Leaf, leaves_of, read_json_layout
-from loganon.render.rows import by_layout, text_of
-from loganon.render.values import SUCCESS, Kept, Writer, read_text
+from loganon.render.rows import Lines, by_layout, join_rows, text_of
+from loganon.render.values import SUCCESS, Kept, Writer, each, read_text
 
 _PLACE = re.compile(r'"\\u0000([0-9]+)"')
 _NUMBERS = frozenset({"status", "bytes"})
@@ -32,7 +32,7 @@ def write_json(fmt: Format, kept: Kept) -> Writer:
         texts = _Texts(table, kept)
         return lambda layout, begin, end: _lines(read_json_layout(layout, leaves), texts, begin, end)
 
-    def write(table: pa.Table, layouts: pa.Array | None = None) -> bytes:
+    def write(table: pa.Table, layouts: pa.Array | None = None) -> Lines:
         assert layouts is not None  # noqa: S101 - a table of this dialect comes with them
         return text_of(by_layout(table, layouts, lines)) if table.num_rows else b""
 
@@ -54,7 +54,7 @@ class _Texts:
         key = (raw, number, form if raw == "time" else "")
         if key not in self._known:
             value = read_text(raw, self._table, self.kept[leaf.raw], time=form)
-            self._known[key] = value.rows(value.values if number else value.written(json.dumps))
+            self._known[key] = join_rows(value.pieces(each(str if number else json.dumps)))
         return self._known[key]
 
 

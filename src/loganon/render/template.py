@@ -1,7 +1,7 @@
 """Lines of a template format (Apache's LogFormat, nginx's log_format), written piece by piece.
 
 Work is done once per distinct value: a column's constant surroundings are joined to its values before they are spread
-over the rows, and the rows of all columns are then joined at once, which leaves the text of all lines in one buffer.
+over the rows, and those of all columns are then spread at once, which leaves the text of all lines in one buffer.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
 
-import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from loganon.errors import ConfigurationError
 from loganon.formats import Format
 from loganon.parse.directives import Piece, pieces
-from loganon.render.rows import join_rows, text_of
-from loganon.render.values import Kept, Writer, read_text
+from loganon.render.rows import Lines, Part, gathered, text_of
+from loganon.render.values import Kept, Write, Writer, read_text
 
 _FIXED = {"status": b"200", "port": b"0", "number": b"0"}
 """Stand-ins of kinds for which few parsers read `-`."""
@@ -27,27 +29,35 @@ _LITERAL = re.compile(rb"\\(.)", re.DOTALL)
 _FREE = frozenset({"text", "request", "agent"})  # kinds that may hold spaces without quotes
 
 
-def _encoder(escape: str, safe: Iterable[int]) -> Callable[[str], str]:
-    """A callable that writes each byte of a text that is not `safe` by the pattern `escape`."""
+_Way: TypeAlias = tuple[str, Callable[[str], str]]
+"""The characters that may stand as they are, and what writes a text that has others."""
+
+
+def _escaping(escape: str, safe: Iterable[int]) -> _Way:
+    """The way that writes each byte that is not `safe` by the pattern `escape`."""
     kept = frozenset(safe)
     table = [chr(byte) if byte in kept else escape % byte for byte in range(256)]
-    return lambda value: "".join(table[byte] for byte in value.encode())
+    return bytes(kept).decode(), lambda value: "".join(table[byte] for byte in value.encode())
+
+
+def _json(value: str) -> str:
+    return json.dumps(value)[1:-1] if re.search(r'[\x00-\x1f\x7f"\\]', value) else value
 
 
 _PRINTABLE = frozenset(range(0x20, 0x7F))
 _PLAIN = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._~/{}%+-")
-_QUOTED: Mapping[str, tuple[str, Callable[[str], str]]] = {
-    "apache+nginx": (r'[^\x20-\x7e]|["\\]', _encoder("\\x%02X", _PRINTABLE - {*b'"\\'})),
-    "json": (r'[\x00-\x1f\x7f]|["\\]', lambda value: json.dumps(value)[1:-1]),
-    "hash": (r'[^\x20-\x7e]|["#]', _encoder("#%02X", _PRINTABLE - {*b'"#'})),
-    "none": (r'[^\x20-\x7e]|["\\]', _encoder("%%%02X", _PRINTABLE - {*b'"\\'})),
+_QUOTED: Mapping[str, _Way] = {
+    "apache+nginx": _escaping("\\x%02X", _PRINTABLE - {*b'"\\'}),
+    "json": (bytes(_PRINTABLE - {*b'"\\'}).decode(), _json),
+    "hash": _escaping("#%02X", _PRINTABLE - {*b'"#'}),
+    "none": _escaping("%%%02X", _PRINTABLE - {*b'"\\'}),
 }
-r"""By the format's escapes: what must not stand in quotes as it is, and the text instead.
+r"""By the format's escapes: how values are written in quotes.
 
 Apache and nginx both write `\xHH`; unlike `\"` it deceives no reader that only looks for quotes.
 """
-_BARE = (r"[^0-9A-Za-z._~/{}%+-]", _encoder("%%%02X", _PLAIN))
-_BARE_FREE = (r"[^0-9A-Za-z._~/{}%+ -]", _encoder("%%%02X", {*_PLAIN, 0x20}))
+_BARE = _escaping("%%%02X", _PLAIN)
+_BARE_FREE = _escaping("%%%02X", {*_PLAIN, 0x20})
 """Without quotes a value ends at the literal behind it, whatever that is: percent-encoding keeps it from that."""
 
 
@@ -55,15 +65,15 @@ def write_template(fmt: Format, kept: Kept) -> Writer:
     """A writer of the format's lines. ConfigurationError (78) where a piece has no stand-in."""
     constants, columns = _plan(_written(pieces(fmt), kept), kept, fmt)
 
-    def write(table: pa.Table, layouts: pa.Array | None = None) -> bytes:  # noqa: ARG001 - all lines are alike
-        parts: list[pa.Array] = []
-        for number, piece in enumerate(columns):
+    def write(table: pa.Table, layouts: pa.Array | None = None) -> Lines:  # noqa: ARG001 - all lines are alike
+        if not table.num_rows:
+            return b""
+        pieces: list[Part | str] = [constants[0]]
+        for piece, behind in zip(columns, constants[1:], strict=True):
             raw = piece.column or ""
             text = read_text(raw, table, kept[raw], time=piece.form or fmt.time)
-            values = text.values if piece.kind == "time" else _safe(piece, text.values, fmt.escape)
-            end = constants[-1] if number == len(columns) - 1 else ""
-            parts.append(text.rows(constants[number] + values + end))
-        return text_of(join_rows(parts))
+            pieces += [*text.pieces(_writing(piece, fmt.escape)), behind]
+        return text_of(gathered(pieces))
 
     return write
 
@@ -115,15 +125,20 @@ def _unwritable(fmt: Format) -> ConfigurationError:
     )
 
 
-def _safe(piece: Piece, values: pl.Series, escape: str) -> pl.Series:
-    """The values as the format writes them: none ends before its end."""
+def _writing(piece: Piece, escape: str) -> Write:
+    """A callable that writes values as the format does."""
+    if piece.kind == "time":
+        return lambda values: values
     if piece.before == b'"':
-        pattern, encode = _QUOTED[escape]
-    else:
-        pattern, encode = _BARE_FREE if piece.kind in _FREE else _BARE
-        values = values.replace({"": "-"})
-    unsafe = values.str.contains(pattern)
-    if not unsafe.any():
+        return partial(_written_so, _QUOTED[escape])
+    way = _BARE_FREE if piece.kind in _FREE else _BARE
+    return lambda values: _written_so(way, pc.if_else(pc.equal(values, ""), "-", values))
+
+
+def _written_so(way: _Way, values: pa.StringArray) -> pa.StringArray:
+    safe, encode = way
+    unsafe = pc.not_equal(pc.ascii_ltrim(values, characters=safe), "")
+    if not unsafe.true_count:
         return values
-    encoded = pl.Series([encode(value) for value in values.filter(unsafe)], dtype=pl.String)
-    return values.clone().scatter(unsafe.arg_true(), encoded)
+    encoded = [encode(value) for value in values.filter(unsafe).to_pylist()]
+    return pc.replace_with_mask(values, unsafe, pa.array(encoded, pa.string()))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import threading
+from collections import deque
+from contextlib import suppress
 
 _BLOCK = 1 << 20
 _AHEAD = 16 << 20  # bytes read before they are asked for
@@ -15,16 +18,20 @@ class Prompt:
     """`read(limit)` gives what has come, at most `limit` bytes, and waits only while there is nothing; b"" at the end.
 
     A thread reads ahead meanwhile: what comes while a piece is worked on is one piece afterwards, so that a fast writer
-    is read in large pieces and a slow one without delay. The first `whole` bytes come in one piece.
+    is read in large pieces and a slow one without delay. A piece ends with a line, if one ends shortly before its end;
+    but the first `whole` bytes come in one.
     """
 
     def __init__(self, descriptor: int, *, whole: int = 0) -> None:
         self._descriptor = descriptor
         self._whole = whole
-        self._buffer = bytearray()
+        self._blocks: deque[bytes] = deque()
+        self._size = 0
         self._ended = False
         self._error: OSError | None = None
         self._changed = threading.Condition()
+        with suppress(OSError, AttributeError):  # it is no pipe, its user has many, or the system knows no such call
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _BLOCK)
         self._wake, self._waker = os.pipe()
         self._thread = threading.Thread(target=self._fill, name="reader", daemon=True)
         self._thread.start()
@@ -33,9 +40,8 @@ class Prompt:
         """What has come; OSError where the descriptor cannot be read."""
         with self._changed:
             least, self._whole = max(1, min(limit, self._whole)), 0
-            self._changed.wait_for(lambda: len(self._buffer) >= least or self._ended)
-            data = bytes(memoryview(self._buffer)[:limit])
-            del self._buffer[:limit]
+            self._changed.wait_for(lambda: self._size >= least or self._ended)
+            data = self._taken(limit, least)
             self._changed.notify_all()
             if not data and self._error is not None:
                 raise self._error
@@ -45,7 +51,7 @@ class Prompt:
     def waiting(self) -> int:
         """Bytes that have come and were not read."""
         with self._changed:
-            return len(self._buffer)
+            return self._size
 
     @property
     def ended(self) -> bool:
@@ -56,7 +62,7 @@ class Prompt:
     def take(self, limit: int) -> bytes:
         """As `read`, without waiting: nothing if nothing has come."""
         with self._changed:
-            if not self._buffer and not self._ended:
+            if not self._size and not self._ended:
                 return b""
         return self.read(limit)
 
@@ -67,12 +73,32 @@ class Prompt:
         """Take what is already there as all that comes; may be called from a signal handler."""
         os.write(self._waker, b".")
 
+    def _taken(self, limit: int, least: int) -> bytes:
+        """What has come, without the beginning of a line at its end."""
+        found: list[bytes] = []
+        size = 0
+        while self._blocks and size < limit:
+            found.append(self._blocks.popleft())
+            size += len(found[-1])
+        if found:
+            last = found.pop()
+            most = len(last) - max(0, size - limit)
+            end = last.rfind(b"\n", 0, most) + 1
+            end = end if end and size - len(last) + end >= least else most
+            found.append(last[:end])
+            if end < len(last):
+                self._blocks.appendleft(last[end:])
+        data = found[0] if len(found) == 1 else b"".join(found)
+        self._size -= len(data)
+        return data
+
     def _fill(self) -> None:
         while block := self._next():
             with self._changed:
-                self._buffer += block
+                self._blocks.append(block)
+                self._size += len(block)
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: len(self._buffer) < _AHEAD)
+                self._changed.wait_for(lambda: self._size < _AHEAD)
         with self._changed:
             self._ended = True
             self._changed.notify_all()

@@ -80,6 +80,7 @@ class Stream:
             chunk = cutter.push(block)
             if chunk is not None:
                 yield chunk
+            del block, chunk  # memory that is used again is cheaper than more of it
         if self._inflater is not None and self._inflater.damaged:
             self.damaged = cutter.seen
             return
