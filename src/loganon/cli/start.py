@@ -14,8 +14,9 @@ _GENERATIONS = (100_000, 50, 1000)
 """Objects until a pass of the garbage collector: each of the last generation goes over all modules again."""
 
 
-_KEPT_MEMORY = ("MIMALLOC_PURGE_DELAY", "-1")
-"""pyarrow's allocator gives no freed page back: to get each anew took an eighth of a run's CPU seconds."""
+_MEMORY = {"MIMALLOC_PURGE_DELAY": "1000", "MIMALLOC_ALLOW_THP": "0"}
+"""pyarrow's allocator keeps freed pages for a second (ms): to get each anew at once took an eighth of a run's CPU
+seconds. It asks for no huge pages: where memory is in pieces, one takes the system longer than 512 small ones."""
 
 
 def main() -> None:
@@ -23,7 +24,8 @@ def main() -> None:
 
     The libraries' own clean-up at the end of a process was seen to abort it (134), with a thread of theirs unended.
     """
-    os.environ.setdefault(*_KEPT_MEMORY)
+    for name, value in _MEMORY.items():
+        os.environ.setdefault(name, value)
     gc.set_threshold(*_GENERATIONS)
     leave_out_unused()
     try:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MOST_VALUES = 400_000
-MOST_BYTES = 32 << 20
+MOST_BYTES = 8 << 20
 """What is held at most, by count and by length of the values; all of it is dropped when there is more."""
 
 
