@@ -226,6 +226,28 @@ def test_networks_of_a_real_database_are_looked_up_once() -> None:
             assert database.lookup(str(ip_address(each))) == found
 
 
+@pytest.mark.parametrize("kind", ["values", "answers"])
+def test_what_is_not_numbered_as_it_comes_is_answered_anew(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever order the engine's table gave numbers in, of the values or of their answers: the same, and none held."""
+    number = held.Numbers.__call__
+    requests = pl.Series(
+        ["GET /a HTTP/1.1", None, "GET /user/anna HTTP/1.1", "GET /a?b HTTP/1.1", "-"], dtype=pl.String
+    )
+    right = file.make_path(raw="request")(requests)[0].to_list()
+    assert right == ["/a", "{invalid}", "/user/{user}", "/a", "{invalid}"]
+
+    def disordered(self: held.Numbers, values: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+        mine = (self is treat._numbers) == (kind == "values")
+        return (number(self, values)[0], None) if mine else number(self, values)
+
+    treat = file.make_path(raw="request")
+    monkeypatch.setattr(held.Numbers, "__call__", disordered)
+    assert treat(requests)[0].to_list() == right
+    assert not len(treat)
+    monkeypatch.undo()
+    assert treat(requests)[0].to_list() == right
+
+
 def test_clients_that_come_twice_at_once_have_the_same_answer_and_keep_it() -> None:
     """What is remembered does not depend on the values of a call being distinct."""
     treat = make_provider(databases=[Numbers()])

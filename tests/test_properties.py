@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -25,6 +26,8 @@ from loganon.formats import named_format
 from loganon.lookups import open_lookups
 from loganon.pipeline import Pipeline, Result, build
 from loganon.sources.files import Log
+from loganon.store import Batch, Committed
+from loganon.store.held import Held
 from oracle import read_data
 from support.cli import SAMPLES
 from support.runs import AGENT, NOW, check_balance, expected, hours_of, ingest, plain_policy, rows_of, stamp, table_of
@@ -235,6 +238,30 @@ def test_chunks_never_change_the_store(
     summary = ingest(tmp_path / "s", [tmp_path / "x.log"], policy=plain_policy(), format=EDGE)
     assert (summary.exit_code, summary.counted) == (0, counted)
     assert rows_of(table_of(tmp_path / "s")) == wanted
+
+
+@pytest.mark.parametrize(("flush_rows", "flush_texts"), [(20, 8 << 20), (1_000_000, 300)])
+def test_a_batch_is_bounded_by_rows_and_by_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flush_rows: int, flush_texts: int
+) -> None:
+    """What fills a batch, rows or distinct texts, is committed before the log has ended: so memory is bounded."""
+    held: list[int] = []
+    commit = Held.commit
+
+    def counting(self: Held, batch: Batch, *args: Any, **named: Any) -> Committed:
+        held.append(batch.rows.num_rows)
+        return commit(self, batch, *args, **named)
+
+    monkeypatch.setattr(Held, "commit", counting)
+    monkeypatch.setitem(Log.chunks.__kwdefaults__, "chunk_bytes", 300)
+    (tmp_path / "x.log").write_bytes(b"".join(SAMPLE))
+    ingest(tmp_path / "whole", [tmp_path / "x.log"], policy=plain_policy(), format=EDGE)
+    assert len(held) == 1
+    monkeypatch.setattr(ingest_module, "FLUSH_ROWS", flush_rows)
+    monkeypatch.setattr(ingest_module, "FLUSH_TEXTS", flush_texts)
+    ingest(tmp_path / "parts", [tmp_path / "x.log"], policy=plain_policy(), format=EDGE)
+    assert len(held) > 3
+    assert max(held[1:]) < held[0]
 
 
 def _stored(sample: list[bytes]) -> tuple[Counter[tuple[object, ...]], int]:

@@ -16,7 +16,7 @@ from loganon.aggregate import are_named, merge
 from loganon.store import folds
 from loganon.store.cell import Footer, encode_cell, encode_footer
 from loganon.store.folds import Limits, cap_cell, count_values, find_rare, rare_values, replace_numbers, replace_values
-from loganon.store.threads import in_order
+from loganon.threads import in_order
 from support.store_cases import SPEC, TIME
 
 ROWS = st.lists(

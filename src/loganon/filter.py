@@ -22,10 +22,9 @@ from loganon.errorlog import ErrorLog
 from loganon.errors import LoganonError, UnreadableDataError
 from loganon.formats import Format, load_formats, with_examples, with_fields
 from loganon.lookups import Lookups
-from loganon.parse import Parsed, ParseState, make_parser, whole_lines
+from loganon.parse import Parsed, ParseState, whole_lines
 from loganon.parse.detect import SAMPLE_LINES, detect, sample_lines
-from loganon.parse.layouts import LAYOUT
-from loganon.pipeline import REASONS, UNREAD, Permit, Result, exclude_of, needs_of
+from loganon.pipeline import REASONS, UNREAD, Result, build
 from loganon.refusals import error_log, unknown_format, zone_note
 from loganon.render import Lines, Writer, Written, make_writer
 from loganon.sources import Source
@@ -93,10 +92,8 @@ class Access:
     """
 
     def __init__(self, policy: Policy, fmt: Format, lookups: Lookups, timezone: tzinfo | None) -> None:
-        exclude = exclude_of(policy, ())
         self._format = fmt
-        self._parser = make_parser(fmt, needs=needs_of(policy, exclude) | {LAYOUT}, timezone=timezone)
-        self._permit = partial(Permit, policy, self._parser.raw, lookups, exclude, coded=True)
+        self._pipeline = build(policy, fmt, lookups, coded=True, timezone=timezone, layouts=True)
 
     @property
     def stages(self) -> Stages:
@@ -106,17 +103,16 @@ class Access:
     def _parsed(self, chunks: Iterable[Chunk]) -> Iterator[Parsed]:
         state: ParseState = ()
         for chunk in chunks:
-            parsed = self._parser(chunk, state)
+            parsed = self._pipeline.parse(chunk, state)
             state = parsed.state
             del chunk
             yield parsed
             del parsed
 
     def _treated(self, each: Iterable[Parsed]) -> Iterator[tuple[Result, Writer]]:
-        permit = self._permit()
-        write = make_writer(self._format, permit.kept)
+        write = make_writer(self._format, self._pipeline.kept)
         for parsed in each:
-            result = permit(parsed, Window(None, None))
+            result = self._pipeline.treat(parsed, Window(None, None))
             del parsed
             yield result, write
             del result

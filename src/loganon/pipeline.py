@@ -6,9 +6,10 @@ Work is done once per distinct value: the parser gives dictionaries, treatments 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, tzinfo
+from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -137,11 +138,18 @@ class Permit:
 
 
 class Pipeline:
-    """`pipeline(chunk, window, state)` -> Result, for one policy, one format and one set of look-ups."""
+    """`pipeline(chunk, window, state)` -> Result, for one policy, one format and one set of look-ups.
 
-    def __init__(self, parser: Parser, permit: Permit) -> None:
+    The part behind the parser is made by the first call that needs it, so while another thread parses the first chunk.
+    """
+
+    def __init__(self, parser: Parser, permit: Callable[[], Permit]) -> None:
         self._parser = parser
-        self._permit = permit
+        self._make = permit
+
+    @cached_property
+    def _permit(self) -> Permit:
+        return self._make()
 
     @property
     def kept(self) -> dict[str, tuple[str, ...]]:
@@ -182,7 +190,7 @@ def build(
     exclude = exclude_of(policy, rules)
     needs = needs_of(policy, exclude) | ({LAYOUT} if layouts else frozenset())
     parser = make_parser(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
-    return Pipeline(parser, Permit(policy, parser.raw, lookups, exclude, coded=coded))
+    return Pipeline(parser, partial(Permit, policy, parser.raw, lookups, exclude, coded=coded))
 
 
 def exclude_of(policy: Policy, rules: Sequence[Rule]) -> Exclude:

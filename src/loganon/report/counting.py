@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -15,9 +13,9 @@ import pyarrow as pa
 from loganon.aggregate import TableSpec
 from loganon.report.question import TIME, VERSION
 from loganon.report.tally import measures_of, sums_of
+from loganon.threads import in_order
 
 _In = TypeVar("_In")
-_Out = TypeVar("_Out")
 Sums = Mapping[str, pl.DataFrame]
 """By column: a frame of `value` and one column for each measure."""
 
@@ -60,7 +58,7 @@ def count_cells(
     def count(cell: _In) -> Sums:
         return _count(read(cell), spec, (TIME, *columns), start)
 
-    for found in _ahead(cells, count):
+    for found in in_order(count, cells, threads=_READERS):
         for name, part in found.items():
             sums.setdefault(name, Sum()).add(part, measures)
     return {name: each.whole(measures) for name, each in sums.items()}
@@ -82,19 +80,3 @@ def _value(name: str) -> pl.Expr:
     if name == "success":
         return pl.when("success").then(pl.lit("succeeded")).otherwise(pl.lit("failed")).alias("value")
     return pl.col(name).alias("value")
-
-
-def _ahead(items: Iterable[_In], work: Callable[[_In], _Out]) -> Iterator[_Out]:
-    """What becomes of each item, in order; some threads are ahead, by no more than they are."""
-    waiting: deque[Future[_Out]] = deque()
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="report") as readers:
-        try:
-            for item in items:
-                waiting.append(readers.submit(work, item))
-                if len(waiting) > _READERS:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for each in waiting:
-                each.cancel()

@@ -32,7 +32,7 @@ from loganon.store.journal import Staging
 from loganon.store.layout import CellName, Layout, parse_cell, parse_partition
 from loganon.store.manifest import PolicyStamp
 from loganon.store.snapshots import Snapshots
-from loganon.store.threads import in_order
+from loganon.threads import in_order
 
 _Found = TypeVar("_Found")
 
@@ -178,7 +178,10 @@ class Cells:
         return None if data is None else self._decoded(name, data, spec, coded=coded)
 
     def map(self, work: Callable[[Standing], _Found], names: Iterable[CellName], spec: TableSpec) -> Iterator[_Found]:
-        """What `work` gives of each of these cells, in order, by two threads: as `in_order`; 74 as `read`."""
+        """What `work` gives of each of these cells, in order, by two threads: as `in_order`; 74 as `read`.
+
+        It must touch no file: what is done with files is done in order, by the caller's thread.
+        """
 
         def each(cell: tuple[CellName, bytes]) -> _Found:
             return work(Standing(*cell, *self._decoded(*cell, spec, coded=True)))

@@ -26,7 +26,7 @@ from loganon.store.documents import Steps, damaged, dump, load
 from loganon.store.files import PRIVATE, Files, Modes, put, put_by
 from loganon.store.layout import Layout, is_committable, is_staged, is_staged_table, is_table_file
 from loganon.store.swap import WaitingTable, check_table, clear_tables, swap_table
-from loganon.store.threads import in_order
+from loganon.threads import in_order
 
 VERSION = 2
 _STEPS: Steps = {1: lambda document: document | {"table": None}}

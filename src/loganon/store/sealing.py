@@ -25,7 +25,7 @@ from loganon.store.folds import (
 )
 from loganon.store.journal import Staging
 from loganon.store.layout import CellName
-from loganon.store.threads import in_order
+from loganon.threads import in_order
 
 DELAY = timedelta(days=3)
 """A day is due this long after its beginning (UTC): its late lines have come."""

@@ -59,11 +59,8 @@ class Held:
         if len(self) + len(values) > MOST_VALUES:
             self._clear()
         numbers, new = self._numbers(values)
-        if new is None:  # not numbered as they come
-            self._clear()
-            return (pa.array(self._fresh(values.fill_null("")), pa.string()).dictionary_encode(),)
-        if len(new):
-            self._add(new)
+        if new is None or not self._add(new):
+            return (self._anew(values),)
         codes = self._codes.take(numbers.to_arrow())
         few = codes.fill_null(0).dictionary_encode()
         answer = pa.DictionaryArray.from_arrays(few.indices, self._texts.take(few.dictionary))
@@ -71,14 +68,23 @@ class Held:
             self._clear()
         return (answer,)
 
-    def _add(self, new: pl.Series) -> None:
-        """Hold new values, which are distinct, and their answers."""
+    def _anew(self, values: pl.Series) -> pa.DictionaryArray:
+        """The answers of values that are not numbered as they come; nothing is held."""
+        self._clear()
+        fresh = self._fresh(values.fill_null("")).set(values.is_null(), self._none)
+        return _strings(fresh).dictionary_encode()
+
+    def _add(self, new: pl.Series) -> bool:
+        """Hold new values, which are distinct, and their answers; False where these are not numbered as they come."""
+        if not len(new):
+            return True
         codes, texts = self._answers(self._fresh(new))
         if texts is None:
-            raise AssertionError("texts are numbered as they come or not at all")
+            return False
         self._codes = pa.concat_arrays([self._codes, pc.add(codes.to_arrow(), pa.scalar(1, pa.uint32()))])
         self._texts = pa.concat_arrays([self._texts, _strings(texts)])
         self._bytes += int(new.str.len_bytes().sum())
+        return True
 
     def _fresh(self, values: pl.Series) -> pl.Series:
         return pl.Series(self._answer(values), dtype=pl.String)
