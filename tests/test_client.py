@@ -38,11 +38,22 @@ def treat(values: Sequence[str | None], **options: Any) -> list[str]:
     return answers.to_list()
 
 
+SPECIAL = [  # of the registry of special-purpose IPv4 addresses
+    ip_network(text)
+    for text in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"),
+        *("192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
+        "224.0.0.0/3",
+    )
+]
+
+
 class Table:
     """A provider database that answers every address with the same, and keeps what it was asked."""
 
-    def __init__(self, candidate: Candidate | None) -> None:
+    def __init__(self, candidate: Candidate | None, *, prefix: int = 32) -> None:
         self.candidate = candidate
+        self.prefix = prefix
         self.asked: list[str] = []
 
     def lookup(self, address: IPv4Address | IPv6Address | str) -> Candidate | None:
@@ -50,7 +61,7 @@ class Table:
         return self.candidate
 
     def network(self, address: str) -> tuple[Candidate | None, int]:
-        return self.lookup(address), 32
+        return self.lookup(address), self.prefix
 
 
 @pytest.mark.parametrize("case", load("hosts.jsonl"), ids=lambda case: f"{case['in']!r}-{case['out']}")
@@ -136,6 +147,18 @@ def test_special_addresses_are_never_looked_up() -> None:
     ]
     assert set(treat(values, databases=[table])) == {"unknown"}
     assert table.asked == []
+
+
+@given(st.lists(st.sampled_from(SPECIAL), min_size=1), st.integers(0, 8))
+def test_special_addresses_within_a_network_that_is_not(networks: list[Network], prefix: int) -> None:
+    """Where a database has one answer for a network, the special ones in it have none, and their neighbours have it."""
+    edges = [int(edge) for net in networks for edge in (net.network_address, net.broadcast_address)]
+    numbers = sorted({min(max(edge + step, 0), 2**32 - 1) for edge in edges for step in (-1, 0, 1)})
+    addresses = [IPv4Address(number) for number in numbers]
+    expected = ["t-ipconnect.de" if is_global(address) else "unknown" for address in addresses]
+    table = Table(Candidate(3320, None), prefix=prefix)
+    assert treat([str(address) for address in addresses], databases=[table]) == expected
+    assert all(is_global(IPv4Address(asked)) for asked in table.asked)
 
 
 @given(st.builds(IPv4Address, st.integers(0, 2**32 - 1)) | st.builds(IPv6Address, st.integers(0, 2**128 - 1)))

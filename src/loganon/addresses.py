@@ -109,6 +109,16 @@ def is_global(address: Address) -> bool:
     return number >> 125 == 1 and not _within(number, _V6_FIRST, _V6_LAST)
 
 
+def special_v4(number: int) -> tuple[bool, int]:
+    """Whether no provider can have assigned an IPv4 address, given as a number; and the last one, of those that follow
+    it, for which that is the same.
+    """
+    at = bisect_right(_V4_FIRST, number)
+    if at and number <= _V4_LAST[at - 1]:
+        return True, _V4_LAST[at - 1]
+    return False, _V4_FIRST[at] - 1 if at < len(_V4_FIRST) else _V4
+
+
 def is_private(address: Address) -> bool:
     """Whether its network is not routed: private, loopback, link-local, shared (100.64.0.0/10), unique local."""
     address = embedded(address)

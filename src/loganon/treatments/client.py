@@ -11,7 +11,7 @@ from typing import Protocol
 
 import polars as pl
 
-from loganon.addresses import Address, Network, is_global, parse_address, rightmost_untrusted, truncate
+from loganon.addresses import Address, Network, is_global, parse_address, rightmost_untrusted, special_v4, truncate
 from loganon.addresses import is_private as is_private_address
 from loganon.errors import ConfigurationError
 from loganon.lookups.known import load_known
@@ -30,13 +30,8 @@ _LISTS = frozenset(",;= \t%")  # one of these: perhaps more than one element
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _PLAIN_V4 = rf"^{_OCTET}(?:\.{_OCTET}){{3}}$"
 _PLAIN = rf"^(?:{_OCTET}(?:\.{_OCTET}){{3}}|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:]*)$"
-# The usual spelling of global addresses that carry no other: first octets and groups without any special network.
-_GLOBAL_OCTET = (
-    r"(?:[1-9]|1[1-9]|[2-9][0-9]|10[1-9]|11[0-9]|12[0-689]|1[3-5][0-9]"
-    r"|16[0-8]|17[0134-9]|18[0-9]|19[013-79]|20[0-24-9]|21[0-9]|22[0-3])"
-)
+# The usual spelling of global addresses that carry no other: first groups without any special network.
 _GLOBAL_GROUPS = r"(?:2003|2[4-9a-f][0-9a-f]{2}|2001:[1-9a-f][0-9a-f]{3})"
-_DIRECT_V4 = rf"^{_GLOBAL_OCTET}(?:\.{_OCTET}){{3}}$"
 _DIRECT_V6 = rf"^{_GLOBAL_GROUPS}(?::[0-9a-f]{{0,4}}){{2,7}}$"
 
 
@@ -120,7 +115,7 @@ class _Provider:
         if not self._databases:  # an address in its usual spelling has no answer without one
             plain = values.str.contains(_PLAIN)
             return [UNKNOWN if usual else self._answer(token) for token, usual in zip(values, plain, strict=True)]
-        usual = values.str.contains(_DIRECT_V4)
+        usual = values.str.contains(_PLAIN_V4)
         rest = values.filter(~usual)
         direct = zip(rest.to_list(), rest.str.contains(_DIRECT_V6).to_list(), strict=True)
         answers = [self._of_address(token) if plain else self._answer(token) for token, plain in direct]
@@ -129,15 +124,18 @@ class _Provider:
         return put(shown, usual, self._of_networks(values.filter(usual)))
 
     def _of_networks(self, addresses: pl.Series) -> pl.Series:
-        """The answers to IPv4 addresses in their usual spelling: in their order, each network is looked up once."""
+        """The answers to IPv4 addresses in their usual spelling: in their order, each network is looked up once, as far
+        as no special one lies within.
+        """
         octets = addresses.str.split_exact(".", 3).struct.unnest().cast(pl.UInt32)
         numbers = octets.fold(lambda high, low: high * 256 + low)
         order = numbers.arg_sort()
         answers, answer, end = [], UNKNOWN, -1
         for place, number in zip(order.to_list(), numbers.gather(order).to_list(), strict=True):
             if number > end:
-                answer, prefix = self._of_network(addresses[place])
-                end = number | ((1 << (32 - prefix)) - 1)
+                special, end = special_v4(number)
+                answer, prefix = (UNKNOWN, 0) if special else self._of_network(addresses[place])
+                end = min(end, number | ((1 << (32 - prefix)) - 1))
             answers.append(answer)
         return addresses.clone().scatter(order, pl.Series(answers, dtype=pl.String))
 
