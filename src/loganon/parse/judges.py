@@ -131,6 +131,11 @@ def judge_distinct(
     return right, columns
 
 
+def judge_literal(values: pa.Array, *, text: bytes) -> Judged:
+    """Parts that say `text` and nothing else."""
+    return pc.equal(values, pa.scalar(text, values.type)), {}
+
+
 def judge_numbers(values: pa.Array, *, end: bytes) -> Judged:
     """Parts ` 200 5120` and then `end`."""
     begun = pc.binary_slice(values, 0, 5).dictionary_encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import cached_property
@@ -82,8 +82,15 @@ class Lines:
         """Matches of each piece: made when a line is to be described, since most never are."""
         return tuple(re.compile(p.pattern(), re.DOTALL).match for p in self._pieces)
 
-    def read(self, lines: Iterable[tuple[int, bytes]]) -> tuple[Rows, dict[int, str]]:
+    @cached_property
+    def _no_rows(self) -> Rows:
+        return self._read(())[0]
+
+    def read(self, lines: Sequence[tuple[int, bytes]]) -> tuple[Rows, dict[int, str]]:
         """The lines of the format, each given with its number, and the numbers of the others with the reason."""
+        return self._read(lines) if lines else (self._no_rows, {})
+
+    def _read(self, lines: Sequence[tuple[int, bytes]]) -> tuple[Rows, dict[int, str]]:
         numbers: list[int] = []
         rows: list[tuple[bytes, ...]] = []
         rejected: dict[int, str] = {}

@@ -21,7 +21,7 @@ from pyarrow import csv
 from loganon.chunks import MAX_LINE_BYTES
 from loganon.parse.clock import parse_times
 from loganon.parse.directives import Piece
-from loganon.parse.judges import Judged, judge_distinct, judge_numbers, judge_time
+from loganon.parse.judges import Judged, judge_distinct, judge_literal, judge_numbers, judge_time
 from loganon.parse.lines import NUMBER, Rows, full_lines
 
 MARKS = frozenset({b"\\", b"\0", b"\r"})
@@ -172,6 +172,8 @@ class Quotes:
             )
         elif kinds[:4] == ["literal", "status", "literal", "bytes"] and set(texts) == {b" "} and len(kinds) <= 5:
             judge = partial(judge_numbers, end=b" " if len(kinds) == 5 else b"")
+        elif set(kinds) <= {"literal"}:
+            judge = partial(judge_literal, text=b"".join(texts))
         else:
             judge = partial(judge_distinct, pattern=pattern, raws=raws, quote=quote, times=self._read_times)
         self._judges.append((name, judge))
