@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ua_parser import load_lazy_builtins
 
-from loganon.lookups.agents import KINDS, LONGEST, MANY, Agents, is_bot, load_families
-from loganon.lookups.literals import needed
+from loganon.lookups.agent_columns import _Rule
+from loganon.lookups.agents import KINDS, LONGEST, MANY, Agents, _columns, is_bot, load_families
+from loganon.lookups.literals import any_of, needed
 from loganon.treatments.browser import make_browser
 
 CASES = Path(__file__).parent / "cases" / "browser" / "agents.jsonl"
@@ -219,6 +220,38 @@ def test_what_a_rule_needs_is_in_all_that_it_matches(data: st.DataObject) -> Non
     assert found
     for texts in needed(pattern):
         assert any(each in found[0] for each in texts)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_shorter_pattern_gives_the_same_groups(data: st.DataObject) -> None:
+    """Whatever a rule matches: the first two groups of the pattern that is tried, and of the one they are taken by."""
+    rule = _Rule.of(data.draw(st.sampled_from([regex for regex, _ in RULES])), None, None)
+    text = data.draw(st.from_regex(re.compile(rule.pattern, re.ASCII)))
+    text += data.draw(st.sampled_from(["", ".", ".1", ".1.2", ".1.2.3", "1.2", " 7.8"]))
+    both = [pl.Series([text]).str.extract_groups(each).struct.unnest().row(0) for each in (rule.pattern, rule.short)]
+    assert both[0][:2] == both[1][:2]
+    assert len(both[1]) == min(rule.groups, 2) or rule.short == rule.pattern
+
+
+def test_a_pattern_is_shortened_where_that_is_safe() -> None:
+    """At most two groups, nothing that may be missing at its end; a pattern whose first two would change stays."""
+    assert _Rule.of(r"(Chromium|Chrome)/(\d+)\.(\d+)(?:\.(\d+)|)(?:\.(\d+)|)", None, None).short == (
+        r"(Chromium|Chrome)/(\d+)\.(?:\d+)"
+    )
+    assert _Rule.of(r"(a[(]b\()(?:\.(\d+)|)", None, None).short == r"(a[(]b\()(?:\.(\d+)|)"
+
+
+@given(st.lists(st.text("ab/. X(", min_size=1, max_size=5), min_size=1), st.lists(st.text("abAB/. xX(", max_size=20)))
+def test_a_tree_of_texts_finds_what_holds_one(texts: list[str], asked: list[str]) -> None:
+    """In large or small letters, whatever text begins another."""
+    expected = [any(text.lower() in each.lower() for text in texts) for each in asked]
+    assert pl.Series(asked, dtype=pl.String).str.contains(any_of(text.lower() for text in texts)).to_list() == expected
+
+
+def test_the_automaton_of_all_texts_stays_small() -> None:
+    """The engine keeps some thousand states: with more, agents made for it would have it built again and again."""
+    assert 500 < sum(character.isalnum() for character in _columns()._left) < 3200
 
 
 @pytest.mark.corpus

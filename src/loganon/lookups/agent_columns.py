@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 import polars as pl
 
-from loganon.lookups.literals import needed, shortest
+from loganon.lookups.literals import any_of, needed, shortest
 
 _USUAL = tuple(
     f"mozilla/5.0 ({text.lower()}"
@@ -32,35 +33,51 @@ _USUAL = tuple(
 )
 """Agents that are not to be left, in small letters."""
 
+_COMMON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari"
+"""What most agents are like: texts that it holds do not tell that a rule is not met."""
+
+_WITHIN = 5
+"""So many characters of a text are looked for, where no usual agent holds them.
+
+What holds them and not the text is left, too, which changes no answer; and the automaton of all texts stays so small
+that the engine keeps it whole: no agent made for it makes it be built again and again.
+"""
+
 Name = Callable[[str], str]
 Rule = tuple[str, str | None, str | None]
 _MAJOR = "^[0-9]{1,3}$"
+_NO_ASCII = r"[^\x00-\x7f]"
+_LATER_GROUPS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(\((?!\?))", re.DOTALL)
+_OPTIONAL_END = re.compile(r"(?:\(\?:\\\.\(\\d\+\)\|\))+\Z")  # `(?:\.(\d+)|)`, perhaps more than once
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A rule of the agent database: its pattern, what stands for its first and second group (None: these), its needs.
+    """A rule of the agent database: its pattern, what stands for its first and second group (None: these), its groups.
 
-    `needs`: texts of which each agent that it matches holds one; none where this is not known.
+    `short`: a pattern that gives the same two groups of what `pattern` matches. `told`: texts of which each agent that
+    it matches holds one, and of which none is in a common agent; empty where this is not known.
     """
 
     pattern: str
     family: str
     major: str | None
     groups: int
-    needs: frozenset[str]
+    short: str
+    told: frozenset[str]
 
     @classmethod
     def of(cls, pattern: str, family: str | None, major: str | None) -> _Rule:
         """The rule as the Rust engine of ua-parser reads it: without a bound where it is above 99."""
+        told = [texts for texts in needed(pattern) if not any(text in _COMMON for text in texts)]
         groups = re.compile(pattern).groups
-        needs = max(needed(pattern), key=shortest, default=frozenset())
         pattern = re.sub(r"(?<!\\)\{([01]),[0-9]{3,}\}", lambda found: "*" if found[1] == "0" else "+", pattern)
-        return cls(pattern, family or "$1", major or None, groups, needs)
+        most = max(told, key=shortest, default=frozenset[str]())
+        return cls(pattern, family or "$1", major or None, groups, _shortened(pattern, groups), most)
 
     def answers(self, agents: pl.Series) -> tuple[pl.Series, pl.Series]:
         """The family and the major version that the rule gives to agents that it matches; empty for none."""
-        found = agents.str.extract_groups(self.pattern).struct.unnest() if self.groups else None
+        found = agents.str.extract_groups(self.short).struct.unnest() if self.groups else None
         nothing = pl.repeat("", len(agents), eager=True)
         family = nothing if found is None else found.to_series(0).fill_null("")
         if "$1" not in self.family:
@@ -91,72 +108,109 @@ class AgentColumns:
         least: int,
         most: int,
     ) -> None:
-        rare = {text.lower() for text in texts if text.isascii()}
-        self._tried = []
+        rare = {text.lower() for text in texts}
+        tried = []
         for pattern, family, major in rules:
             sets = _rare(pattern)
             if sets:
                 rare |= max(sets, key=shortest)
             else:
-                self._tried.append(_Rule.of(pattern, family, major))
+                tried.append(_Rule.of(pattern, family, major))
         for pattern in others:
             rare |= max(_rare(pattern), key=shortest)
-        self._rare = sorted(rare)
+        self._left = f"{_NO_ASCII}|{any_of(map(_begin, filter(str.isascii, rare)))}"
+        groups = [list(rules) for _, rules in groupby(tried, key=lambda rule: bool(rule.told))]
+        self._groups = [(_asked(rules), rules) for rules in groups]
         self._name = name
         self._least, self._most = least, most
 
     def __call__(self, agents: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Both are null for each agent that is left."""
-        family = pl.repeat(None, len(agents), dtype=pl.String, eager=True)
-        major = family.clone()
         length = agents.str.len_bytes()
-        usual = (length == agents.str.len_chars()) & (length > self._least) & (length <= self._most)
-        usual &= ~agents.str.contains_any(self._rare, ascii_case_insensitive=True)
+        usual = (length > self._least) & (length <= self._most) & ~agents.str.contains(self._left)
         places = usual.fill_null(value=False).arg_true()
-        rest = _Rest(agents.gather(places), places)
-        for rule in self._tried:
-            mine, at = rest.take(rule)
-            if len(at):
-                names, versions = rule.answers(mine)
-                family = family.scatter(at, self._named(names))
-                major = major.scatter(at, versions.set(~versions.str.contains(_MAJOR), ""))
-        return family.scatter(rest.places, self._name("")), major.scatter(rest.places, "")
+        rest = _Placed(agents.gather(places), places)
+        answers = []
+        for asked, rules in self._groups:
+            mine, rest = rest.parted(asked) if asked else (rest, rest.none)
+            for rule in rules:
+                found, mine = mine.parted(rule.pattern)
+                if len(found.places):
+                    answers.append((*self._answers(*rule.answers(found.agents)), found.places))
+            rest = rest.and_(mine)
+        nothing = pl.repeat("", len(rest.places), eager=True)
+        answers.append((*self._answers(nothing, nothing), rest.places))
+        family, major, places = (pl.concat(parts, rechunk=True) for parts in zip(*answers, strict=True))
+        order = pl.repeat(None, len(agents), dtype=pl.UInt32, eager=True)
+        order = order.scatter(places, pl.int_range(len(places), dtype=pl.UInt32, eager=True))
+        return family.gather(order), major.gather(order)
 
-    def _named(self, families: pl.Series) -> pl.Series:
+    def _answers(self, families: pl.Series, majors: pl.Series) -> tuple[pl.Series, pl.Series]:
         distinct = families.unique().to_list()
         names = [self._name(family) for family in distinct]
-        return families.replace_strict(distinct, names, return_dtype=pl.String)
+        if len(names) == 1:
+            named = pl.repeat(names[0], len(families), eager=True)
+        else:
+            named = families.replace_strict(distinct, names, return_dtype=pl.String)
+        return named, majors.set(~majors.str.contains(_MAJOR), "")
 
 
-class _Rest:
-    """Agents that no rule has matched yet, each with its place."""
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Some of the agents, and where they stand."""
 
-    def __init__(self, agents: pl.Series, places: pl.Series) -> None:
-        self._frame = pl.DataFrame({"agent": agents, "place": places})
+    agents: pl.Series
+    places: pl.Series
 
     @property
-    def places(self) -> pl.Series:
-        """Where those that are left stand."""
-        return self._frame["place"]
+    def none(self) -> _Placed:
+        """None of them."""
+        return _Placed(self.agents.head(0), self.places.head(0))
 
-    def take(self, rule: _Rule) -> tuple[pl.Series, pl.Series]:
-        """The agents that the rule matches, and their places; they are no longer of the rest.
+    def and_(self, other: _Placed) -> _Placed:
+        """These and others, which stand elsewhere."""
+        if not len(other.places):
+            return self
+        return _Placed(
+            pl.concat([self.agents, other.agents], rechunk=True), pl.concat([self.places, other.places], rechunk=True)
+        )
 
-        Most rules need one of a few texts, each of which is looked for once.
-        """
-        frame = self._frame
-        if rule.needs:
-            key = "\n".join(sorted(rule.needs))
-            if key not in frame.columns:
-                held = frame["agent"].str.contains_any(sorted(rule.needs))
-                self._frame = frame = frame.with_columns(held.alias(key))
-            frame = frame.filter(pl.col(key))
-        if frame.is_empty():
-            return frame["agent"], frame["place"]
-        found = frame.filter(frame["agent"].str.contains(rule.pattern))
-        if len(found):
-            self._frame = self._frame.join(found.select("place"), on="place", how="anti", maintain_order="left")
-        return found["agent"], found["place"]
+    def parted(self, pattern: str) -> tuple[_Placed, _Placed]:
+        """Those that a pattern matches, and the others."""
+        matched = self.agents.str.contains(pattern)
+        if not matched.any():
+            return self.none, self
+        others = ~matched
+        return (
+            _Placed(self.agents.filter(matched), self.places.filter(matched)),
+            _Placed(self.agents.filter(others), self.places.filter(others)),
+        )
+
+
+def _asked(rules: Iterable[_Rule]) -> str:
+    """A pattern that matches all agents that one of the rules matches; empty where that is not known."""
+    return "|".join(sorted(re.escape(text) for text in frozenset().union(*(rule.told for rule in rules))))
+
+
+def _begin(text: str) -> str:
+    begin = text[:_WITHIN]
+    return text if any(begin in agent for agent in _USUAL) else begin
+
+
+def _shortened(pattern: str, groups: int) -> str:
+    """A pattern that gives the same first two groups of what `pattern` matches, with no other group.
+
+    What may be missing at its end takes no part in how the rest is matched.
+    """
+    count = 0
+
+    def close(found: re.Match[str]) -> str:
+        nonlocal count
+        count += found[1] is not None
+        return "(?:" if found[1] and count > 2 else found[0]
+
+    short = _LATER_GROUPS.sub(close, _OPTIONAL_END.sub("", pattern))
+    return short if re.compile(short).groups == min(groups, 2) else pattern
 
 
 def _rare(pattern: str) -> list[frozenset[str]]:

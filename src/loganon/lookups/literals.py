@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from re import _constants as ops  # type: ignore[attr-defined]  # the parser of the standard library has no public name
 from re import _parser as parser  # type: ignore[attr-defined]  # as above
+from re import escape
 from typing import Any
 
 _MOST = 512
@@ -25,6 +26,27 @@ def needed(pattern: str) -> Needed:
     Fewer sets than could be found are no mistake: what is said is needed, is.
     """
     return _read(parser.parse(pattern))[1]
+
+
+def any_of(texts: Iterable[str]) -> str:
+    """A pattern, for the Rust engine, of what holds one of the texts (ASCII), in large or small letters.
+
+    It is a tree of their characters: so the engine's automaton has no more states than there are beginnings of texts.
+    """
+    tree: dict[str, Any] = {}
+    for text in texts:
+        node = tree
+        for character in text:
+            node = node.setdefault(character, {})
+        node[""] = {}
+    return f"(?i-u:{_branches(tree)})"
+
+
+def _branches(tree: dict[str, Any]) -> str:
+    if "" in tree:  # what is longer needs not to be found
+        return ""
+    branches = [escape(character) + _branches(below) for character, below in sorted(tree.items())]
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
 
 
 def _read(nodes: Iterable[tuple[Any, Any]]) -> tuple[frozenset[str] | None, Needed]:
