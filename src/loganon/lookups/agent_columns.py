@@ -33,7 +33,7 @@ _USUAL = tuple(
 )
 """Agents that are not to be left, in small letters."""
 
-_COMMON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari"
+_COMMON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
 """What most agents are like: texts that it holds do not tell that a rule is not met."""
 
 _WITHIN = 5
