@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import unquote
@@ -98,6 +99,12 @@ def test_the_quick_question_never_says_no_where_the_exact_one_says_yes(text: str
     """The pre-filter in a column may be wrong in one direction only."""
     expected = shapes.holds_personal(shapes.decode(text).text)
     assert shapes.personal(pl.Series([text])).to_list() == [expected]
+
+
+@given(st.from_regex(shapes.ESCAPE) | st.from_regex(re.compile(shapes._SUSPECT)))
+def test_each_shape_and_escape_has_a_sign(text: str) -> None:
+    """What is looked for first is in all that is looked for."""
+    assert re.search(shapes._SIGN, text)
 
 
 @given(st.text(max_size=300))

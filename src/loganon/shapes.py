@@ -59,19 +59,19 @@ def decode(sent: str) -> Decoded:
 _ESCAPES = [f"%{number:02x}" for number in range(256)]
 _CHARACTERS = [chr(number) for number in range(256)]
 _PASSES = 8  # in columns; what is encoded more often goes the exact way
-_ESCAPE = "%[0-9A-Fa-f]{2}"
+ESCAPE = "%[0-9A-Fa-f]{2}"
 
 
 def decode_series(values: pl.Series) -> pl.Series:
     """The values, decoded until stable (String, same length); nulls stay."""
     decoded = values
     for _ in range(_PASSES):
-        mask = decoded.str.contains(_ESCAPE).fill_null(value=False)
+        mask = decoded.str.contains(ESCAPE).fill_null(value=False)
         if not mask.any():
             return decoded
         changed = decoded.filter(mask).str.replace_many(_ESCAPES, _CHARACTERS, ascii_case_insensitive=True)
         decoded = put(decoded, mask, changed)
-    mask = decoded.str.contains(_ESCAPE).fill_null(value=False)
+    mask = decoded.str.contains(ESCAPE).fill_null(value=False)
     rest = pl.Series([decode(text).text for text in decoded.filter(mask)], dtype=pl.String)
     return put(decoded, mask, rest)
 
@@ -263,7 +263,8 @@ SUSPECT_IPV4 = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.(?:0[xX])?[0-9A-Fa-f]"
 SUSPECT_IPV6 = r"::|(?:[0-9A-Fa-f]{1,4}:){6}"
 SUSPECT_EMAIL = r"@[^/@\\]*\.|@\["
 _SUSPECT = f"{SUSPECT_IPV4}|{SUSPECT_IPV6}|{SUSPECT_EMAIL}"
-_SUSPECT_SENT = f"{_ESCAPE}|{_SUSPECT}"  # before it is decoded
+_SIGN = r"[%:@]|\.[0-9]"
+"""Before it is decoded: a part of an escape and of each shape, found in half the time of all of them."""
 
 
 def holds_personal(text: str) -> bool:
@@ -276,7 +277,7 @@ def personal(values: pl.Series) -> pl.Series:
 
     A value too long for the exact functions counts as soon as it is suspect.
     """
-    mask = values.str.contains(_SUSPECT_SENT).fill_null(value=False)
+    mask = values.str.contains(_SIGN).fill_null(value=False)
     if not mask.any():
         return mask
     decoded = decode_series(values.filter(mask))

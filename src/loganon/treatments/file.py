@@ -73,9 +73,9 @@ def request_paths(values: pl.Series, *, raw: str) -> pl.Series:
     if raw != "request":
         return _paths(_without_query(text), relative=True)
     paths = text.str.extract(_PLAIN_REQUEST, 1)
-    rest = paths.is_null()
-    if not rest.any():
+    if not paths.null_count():
         return paths
+    rest = paths.is_null()
     return shapes.put(paths, rest, _paths(_without_query(_request_targets(text.filter(rest))), relative=False))
 
 
@@ -124,6 +124,8 @@ def _paths(targets: pl.Series, *, relative: bool) -> pl.Series:
 
 def _short(paths: pl.Series, longest: int) -> pl.Series:
     """The paths, those over the length cut at a border of segments."""
+    if not (paths.str.len_bytes() > longest).any():  # no text has more characters than bytes
+        return paths
     mask = (paths.str.len_chars() > longest).fill_null(value=False)
     if not mask.any():
         return paths

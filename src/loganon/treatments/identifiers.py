@@ -102,6 +102,9 @@ _SUSPECT = "|".join(
 )
 
 
+_SUSPECT_SENT = f"{_SUSPECT}|{shapes.ESCAPE}"  # before it is decoded
+
+
 def replace_identifiers(paths: pl.Series) -> pl.Series:
     """The paths (String) with all that identifies a person replaced, until nothing is found; null if that never ends.
 
@@ -111,7 +114,7 @@ def replace_identifiers(paths: pl.Series) -> pl.Series:
     for turn in range(_ROUNDS):
         seen = paths.gather(places) if turn else paths
         open_text = seen.str.replace_all(_ANY_TEMPLATE, _SETTLED) if turn else seen
-        hits = shapes.decode_series(open_text).str.contains(_SUSPECT).fill_null(value=False).arg_true()
+        hits = _suspects(open_text)
         before = seen.gather(hits)
         after = pl.Series([_replace(text) for text in before], dtype=pl.String)
         changed = (before != after).arg_true()
@@ -121,6 +124,14 @@ def replace_identifiers(paths: pl.Series) -> pl.Series:
         places = places.gather(hits) if turn else hits.cast(pl.UInt32)
         paths = paths.clone().scatter(places, after.gather(changed))
     return paths.clone().scatter(places, None)
+
+
+def _suspects(texts: pl.Series) -> pl.Series:
+    """Where a text stands that, percent-decoded, may hold something; what has no escape is looked at once."""
+    places = texts.str.contains(_SUSPECT_SENT).fill_null(value=False).arg_true()
+    if places.is_empty():
+        return places
+    return places.filter(shapes.decode_series(texts.gather(places)).str.contains(_SUSPECT))
 
 
 def _replace(path: str) -> str:
