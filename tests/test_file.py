@@ -10,11 +10,12 @@ from uuid import UUID
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loganon import shapes
 from loganon.errors import ConfigurationError
+from loganon.treatments import held
 from loganon.treatments.file import INVALID, make_path
 
 CASES = Path(__file__).parent / "cases" / "file"
@@ -154,6 +155,37 @@ def test_a_long_path_keeps_whole_segments() -> None:
     assert path("/" + "%25" * 5000 + "/x") == "/"
     assert path("/~b" * 300) == "/~{user}" * 128
     assert path("/a" * 1_000_000) == "/a" * 512
+
+
+@given(st.lists(st.lists(st.sampled_from(range(60)) | st.integers(0, 10**5 - 1), max_size=30), max_size=12), TEXT)
+@settings(max_examples=30)
+def test_a_flood_of_paths_has_the_same_answers(chunks: list[list[int]], text: str) -> None:
+    """Held, dropped, not held for a while, held again: whatever came before, a path has its own answer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held, "MOST_VALUES", 40)
+        patch.setattr(held, "UNHELD", 2)
+        treatment = make_path(raw="path")
+        for chunk in chunks:
+            values = pl.Series([None, text, *(f"/users/{number}/a" for number in chunk)])
+            expected = [INVALID, path(text), *("/users/{user}/a" for _ in chunk)]
+            assert treatment(values)[0].to_list() == expected
+
+
+def test_a_flood_of_paths_is_not_held() -> None:
+    """What nobody asks for again is answered without being held; once that is over, paths are held again."""
+    treatment = make_path(raw="path")
+    assert isinstance(treatment, held.Held)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held, "MOST_VALUES", 1300)
+        for turn in range(held.UNHELD + 2):
+            treatment(pl.Series([f"/flood/{turn}/{number}" for number in range(600)]))
+            assert len(treatment) == (600, 1200, 0)[min(turn, 2)]
+        for _ in range(4):
+            treatment(pl.Series([f"/page/{number}" for number in range(600)]))
+            assert len(treatment) == 600
+        for start in (0, 600, 1200):
+            treatment(pl.Series([f"/other/{start + number}" for number in range(600)]))
+        assert len(treatment) == 1200, "what was dropped had been asked for again: the next are held"
 
 
 def test_routes() -> None:

@@ -16,6 +16,9 @@ MOST_VALUES = 400_000
 MOST_BYTES = 8 << 20
 """What is held at most, by count and by length of the values; all of it is dropped when there is more."""
 
+UNHELD = 32
+"""So many chunks are answered without holding anything, after what was dropped had helped few: a flood goes on."""
+
 
 class Held:
     """`held(raw)` -> one String series, `held.coded(raw)` -> the same as a dictionary, each distinct answer once.
@@ -25,7 +28,11 @@ class Held:
     repr nor pickle shows what is held.
     """
 
-    __slots__ = ("_answer", "_answers", "_bytes", "_codes", "_name", "_none", "_numbers", "_read", "_texts")
+    __slots__ = (
+        *("_answer", "_answers", "_asked", "_bytes", "_codes", "_name", "_none", "_numbers", "_read", "_texts"),
+        "_unheld",
+    )
+    _asked: int
     _bytes: int
     _codes: pa.Array
     _texts: pa.Array
@@ -37,6 +44,7 @@ class Held:
         self._read = read
         self._answer = answer
         self._none = none
+        self._unheld = 0
         self._clear()
 
     def __repr__(self) -> str:
@@ -57,21 +65,32 @@ class Held:
         """The answers as a dictionary."""
         values = self._read(raw)
         if len(self) + len(values) > MOST_VALUES:
-            self._clear()
+            self._drop()
+        if self._unheld:
+            self._unheld -= 1
+            return (self._anew(values),)
+        self._asked += len(values)
         numbers, new = self._numbers(values)
         if new is None or not self._add(new):
             return (self._anew(values),)
         codes = self._codes.take(numbers.to_arrow())
         few = codes.fill_null(0).dictionary_encode()
         answer = pa.DictionaryArray.from_arrays(few.indices, self._texts.take(few.dictionary))
-        if len(self) > MOST_VALUES or self._bytes > MOST_BYTES:  # a flood: holding them would help nobody
-            self._clear()
+        if len(self) > MOST_VALUES or self._bytes > MOST_BYTES:
+            self._drop()
         return (answer,)
+
+    def _drop(self) -> None:
+        """Hold nothing; and no more for a while, if of eight values that were asked for not one was held."""
+        self._unheld = UNHELD if len(self) * 8 > self._asked * 7 else 0
+        self._clear()
 
     def _anew(self, values: pl.Series) -> pa.DictionaryArray:
         """The answers of values that are not numbered as they come; nothing is held."""
         self._clear()
-        fresh = self._fresh(values.fill_null("")).set(values.is_null(), self._none)
+        fresh = self._fresh(values.fill_null(""))
+        if values.null_count():
+            fresh = fresh.set(values.is_null(), self._none)
         return _strings(fresh).dictionary_encode()
 
     def _add(self, new: pl.Series) -> bool:
@@ -94,7 +113,7 @@ class Held:
         self._numbers, self._answers = Numbers(), Numbers()
         self._codes = pa.array([], pa.uint32())
         self._texts = pa.array([self._none], pa.string())
-        self._bytes = 0
+        self._asked = self._bytes = 0
 
 
 class Numbers:
