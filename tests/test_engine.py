@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from threading import current_thread
 from typing import ClassVar
 
 import polars as pl
@@ -20,6 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loganon import aggregate
+from loganon import pipeline as pipeline_module
 from loganon.addresses import Address
 from loganon.aggregate import merge
 from loganon.chunks import MAX_LINE_BYTES, Chunk, Window
@@ -312,6 +314,54 @@ def test_parsing_ahead_in_another_thread_changes_nothing() -> None:
     for one, two, three in zip(whole, together, ahead, strict=True):
         assert one.cast(spec.schema).equals(two.cast(spec.schema))
         assert one.cast(spec.schema).equals(three.cast(spec.schema))
+
+
+FLOOD = [
+    LINE.format("91.44.26.11", "-", n % 9, f"/p{n % 7}").replace("curl/8", f"curl/8 {n * 7 % 90}") for n in range(200)
+]
+
+
+def test_a_flood_of_agents_is_treated_by_another_thread_to_the_same_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many distinct agents: a thread of their own, kept for the next chunk; few: none. The table is the same."""
+    spec = load_policy("imos").spec
+    asked: list[str] = []
+    column = agents.Agents.column
+
+    def noted(self: agents.Agents, values: pl.Series) -> tuple[pl.Series, pl.Series]:
+        asked.append(current_thread().name)
+        return column(self, values)
+
+    monkeypatch.setattr(agents.Agents, "column", noted)
+    alone = pipeline()(chunk(FLOOD), EVER).table.cast(spec.schema)
+    assert asked == [current_thread().name]
+    monkeypatch.setattr(pipeline_module, "MANY", 90)
+    new = build(load_policy("imos"), load_formats()["combined"], Lookups(), coded=True)
+    for _ in range(2):
+        assert new(chunk(FLOOD), EVER).table.cast(spec.schema).equals(alone)
+    assert new(chunk(FLOOD[:80]), EVER).table.cast(spec.schema).equals(alone.slice(0, 80))
+    assert len(set(asked[1:3])) == 1
+    assert asked[1] not in asked[::3]
+
+
+@pytest.mark.parametrize("broken", ["agents", "paths", "both"])
+def test_what_breaks_in_another_thread_is_raised_where_it_was_asked_for(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect of a treatment is an error of the call, whichever thread has met it; and nothing goes on behind it."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError(broken)
+
+    monkeypatch.setattr(pipeline_module, "MANY", 90)
+    new = build(load_policy("imos"), load_formats()["combined"], Lookups(), coded=True)
+    with monkeypatch.context() as patch:
+        if broken != "paths":
+            patch.setattr(agents.Agents, "column", fail)
+        if broken != "agents":
+            patch.setattr(file, "request_paths", fail)
+        with pytest.raises(ZeroDivisionError):
+            new(chunk(FLOOD), EVER)
+    assert new(chunk(FLOOD), EVER).counted == len(FLOOD)
 
 
 ROWS = st.lists(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, tzinfo
 from functools import cached_property, partial
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 REASONS = ("malformed", "binary", "too_long", "partial", "expired", "future", "excluded", "no_consent")
 """Why a line is rejected, in the order of the summary."""
+
+MANY = 4096
+"""So many distinct values of a field are worth a second thread."""
 
 UNREAD = ("malformed", "binary", "too_long", "partial")
 """Those of them that say that the format does not fit the line."""
@@ -101,9 +105,7 @@ class Permit:
         keep = _judge(self._refusals(parsed, window), rejected)
         columns = parsed.columns if keep is None else {n: c.filter(keep) for n, c in parsed.columns.items()}
         counted = parsed.rows if keep is None else len(columns["time"])
-        stored: dict[str, pa.Array] = {REQUESTS: pa.repeat(pa.scalar(1, pa.int64()), counted)}
-        for step in self._steps:
-            stored.update(_apply(step, columns, counted))
+        stored = self._stored(columns, counted)
         names = self._spec.schema.names
         table = pa.table([stored[name] for name in names], names)
         table, redacted = self._gate(table)
@@ -121,6 +123,27 @@ class Permit:
             parsed.exact,
             columns.get(LAYOUT),
         )
+
+    def _stored(self, columns: Mapping[str, pa.Array], rows: int) -> dict[str, pa.Array]:
+        """The stored columns of all fields; what takes long is treated by another thread meanwhile."""
+        stored: dict[str, pa.Array] = {REQUESTS: pa.repeat(pa.scalar(1, pa.int64()), rows)}
+        meanwhile = [
+            self._other_thread.submit(_apply, s, columns, rows) for s in self._steps if _takes_long(s, columns)
+        ]
+        try:
+            for step in self._steps:
+                if not _takes_long(step, columns):
+                    stored.update(_apply(step, columns, rows))
+        finally:
+            wait(meanwhile)
+        for each in meanwhile:
+            stored.update(each.result())
+        return stored
+
+    @cached_property
+    def _other_thread(self) -> ThreadPoolExecutor:
+        """One thread, kept: the engine holds the patterns that it has compiled by thread. It ends with this object."""
+        return ThreadPoolExecutor(1, thread_name_prefix="treat")
 
     def _refusals(self, parsed: Parsed, window: Window) -> Iterator[tuple[str, pa.Array]]:
         """Masks of the rows that are refused, by reason, in the order of the reasons."""
@@ -225,6 +248,14 @@ def _judge(refusals: Iterable[tuple[str, pa.Array]], rejected: Counter[str]) -> 
             rejected[reason] += count
             keep = pc.invert(hit) if keep is None else pc.and_not(keep, hit)
     return keep
+
+
+def _takes_long(step: _Step, columns: Mapping[str, pa.Array]) -> bool:
+    """Whether many distinct texts are treated of which none is held: a flood of agents."""
+    raw = columns.get(step.raw or "")
+    if not step.text or isinstance(step.treat, Held) or not isinstance(raw, pa.DictionaryArray):
+        return False
+    return len(raw.dictionary) >= MANY
 
 
 def _apply(step: _Step, columns: Mapping[str, pa.Array], rows: int) -> dict[str, pa.Array]:

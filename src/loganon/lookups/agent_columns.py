@@ -55,15 +55,14 @@ _OPTIONAL_END = re.compile(r"(?:\(\?:\\\.\(\\d\+\)\|\))+\Z")  # `(?:\.(\d+)|)`, 
 class _Rule:
     """A rule of the agent database: its pattern, what stands for its first and second group (None: these), its groups.
 
-    `short`: a pattern that gives the same two groups of what `pattern` matches. `told`: texts of which each agent that
-    it matches holds one, and of which none is in a common agent; empty where this is not known.
+    `told`: texts of which each agent that it matches holds one, and of which none is in a common agent; empty where
+    this is not known.
     """
 
     pattern: str
     family: str
     major: str | None
     groups: int
-    short: str
     told: frozenset[str]
 
     @classmethod
@@ -73,11 +72,11 @@ class _Rule:
         groups = re.compile(pattern).groups
         pattern = re.sub(r"(?<!\\)\{([01]),[0-9]{3,}\}", lambda found: "*" if found[1] == "0" else "+", pattern)
         most = max(told, key=shortest, default=frozenset[str]())
-        return cls(pattern, family or "$1", major or None, groups, _shortened(pattern, groups), most)
+        return cls(_shortened(pattern, groups), family or "$1", major or None, groups, most)
 
     def answers(self, agents: pl.Series) -> tuple[pl.Series, pl.Series]:
         """The family and the major version that the rule gives to agents that it matches; empty for none."""
-        found = agents.str.extract_groups(self.short).struct.unnest() if self.groups else None
+        found = agents.str.extract_groups(self.pattern).struct.unnest() if self.groups else None
         nothing = pl.repeat("", len(agents), eager=True)
         family = nothing if found is None else found.to_series(0).fill_null("")
         if "$1" not in self.family:
@@ -134,6 +133,8 @@ class AgentColumns:
         for asked, rules in self._groups:
             mine, rest = rest.parted(asked) if asked else (rest, rest.none)
             for rule in rules:
+                if not len(mine.places):
+                    break
                 found, mine = mine.parted(rule.pattern)
                 if len(found.places):
                     answers.append((*self._answers(*rule.answers(found.agents)), found.places))
@@ -198,7 +199,7 @@ def _begin(text: str) -> str:
 
 
 def _shortened(pattern: str, groups: int) -> str:
-    """A pattern that gives the same first two groups of what `pattern` matches, with no other group.
+    """A pattern that matches the same, and gives the same first two groups, with no other group.
 
     What may be missing at its end takes no part in how the rest is matched.
     """
