@@ -171,6 +171,20 @@ def _encoded(table: pa.Table, spec: TableSpec, *, strings: bool = False) -> pa.T
     return pa.table(columns, schema=pa.schema([f.with_type(k) for f, k in zip(spec.schema, kinds, strict=True)]))
 
 
+def own_values(table: pa.Table) -> pa.Table:
+    """The rows of one part of a coded table with dictionaries of their own: see `drop_unused`."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(index, field, drop_unused(table[index].combine_chunks()))
+    return table
+
+
+def drop_unused(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The column with a dictionary of the values that its rows have, in the order in which they first come."""
+    used = column.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(used.indices, _take(column.dictionary, used.dictionary), safe=False)
+
+
 def are_named(values: pl.Series) -> pl.Series:
     """True for each value that stands for something particular.
 

@@ -56,7 +56,9 @@ class Placed:
     _rows: Callable[[], Iterator[tuple[CellName, pa.Table]]]
 
     def cells(self) -> Iterator[tuple[CellName, pa.Table]]:
-        """The rows of each cell from the cutoff on; ValueError where rows and lines do not agree, cell by cell."""
+        """The rows of each cell from the cutoff on, coded or not as they are given; ValueError where rows and lines do
+        not agree, cell by cell.
+        """
         left = dict(self._all)
         for name, rows in self._rows():
             if pc.sum(rows[REQUESTS]).as_py() != left.pop(name, None):
@@ -102,11 +104,11 @@ def settle(part: SourceBatch, current: Record | None, expired: int, now: datetim
 
 
 def _split(given: pa.Table | Iterable[pa.Table], spec: TableSpec, writer: str) -> Iterator[tuple[CellName, pa.Table]]:
-    """The rows by cell."""
+    """The rows by cell; coded ones share the dictionaries of all."""
     for rows in (given,) if isinstance(given, pa.Table) else given:
         if rows.num_rows:
             start = 0
             runs = pc.run_end_encode(rows[TIME].combine_chunks())
             for moment, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
-                yield cell_of(moment, spec.unit, writer), rows.slice(start, end - start).cast(spec.schema)
+                yield cell_of(moment, spec.unit, writer), rows.slice(start, end - start)
                 start = end

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loganon.aggregate import OTHER, Fold, TableSpec, are_named, merge
+from loganon.aggregate import OTHER, Fold, TableSpec, are_named, drop_unused, merge
 from loganon.store.cell import REQUESTS
 
 FILE = "file"
@@ -122,7 +122,12 @@ def _put(column: pa.ChunkedArray, mask: pa.Array, value: str) -> pa.Array:
     if place < 0:
         place, values = len(values), pa.concat_arrays([values, pa.array([value], values.type)])
     codes = pc.if_else(mask, pa.scalar(place, encoded.indices.type), encoded.indices)
-    return pa.DictionaryArray.from_arrays(codes, values)
+    return drop_unused(pa.DictionaryArray.from_arrays(codes, values, safe=False))  # what is gone is not sorted again
+
+
+def exceeds(table: pa.Table, limits: Limits) -> bool:
+    """Whether the rows are so many that a cell of them, or its files, may be beyond the limits."""
+    return table.num_rows > min(limits.rows, limits.files)
 
 
 def cap_cell(table: pa.Table, spec: TableSpec, limits: Limits) -> tuple[pa.Table, int]:
@@ -131,7 +136,7 @@ def cap_cell(table: pa.Table, spec: TableSpec, limits: Limits) -> tuple[pa.Table
     Files without a successful access go first, then the rarest; what is no particular file stays. A table without the
     column `file` has nothing that could go.
     """
-    if FILE not in table.schema.names or (table.num_rows <= min(limits.rows, limits.files)):
+    if FILE not in table.schema.names or not exceeds(table, limits):
         return table, 0
     numbers, values = distinct_values(table, [FILE])
     if table.num_rows <= limits.rows and len(values) <= limits.files:

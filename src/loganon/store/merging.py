@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from loganon.aggregate import TableSpec, merge
+from loganon.aggregate import TableSpec, merge, own_values
 from loganon.store.batch import Placed
 from loganon.store.cell import Footer
 from loganon.store.cells import Cells, Version, add_lines, merge_notes
-from loganon.store.folds import Limits, cap_cell
+from loganon.store.folds import Limits, cap_cell, exceeds
 from loganon.store.journal import Staging
 from loganon.store.layout import CellName
 from loganon.store.mend import LostRecordsError
@@ -37,10 +37,13 @@ def stage_cells(
 
     def versions() -> Iterator[Version]:
         nonlocal capped
-        for name, rows in placed.cells():
-            table = days.fold(rows, name.day)
+        for name, table in placed.cells():
+            if days.is_sealed(name.day):
+                table = days.fold(own_values(table), name.day)
             standing = cells.read(name, spec, coded=True)
             old = standing[1] if standing else None
+            if standing or exceeds(table, limits):
+                table = own_values(table)
             if old and _knows_more(old, records):
                 raise LostRecordsError(name.path)
             merged = merge([standing[0], table], spec, coded=True) if standing else table
