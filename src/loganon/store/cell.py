@@ -79,13 +79,7 @@ def _used(table: pa.Table) -> pa.Table:
     Written so, they are not hashed again: two thirds of the time. What has many texts for its rows is cheaper as plain
     texts; of what is too long for one dictionary page the writer itself decides which rows are coded.
     """
-    columns = [column.chunk(0) if column.num_chunks == 1 else column.combine_chunks() for column in table.columns]
-    for index, column in enumerate(columns):
-        if pa.types.is_dictionary(column.type):
-            if len(column.dictionary) <= len(column):
-                column = columns[index] = drop_unused(column)
-            if len(column.dictionary) > len(column) or column.dictionary.nbytes >= _DICTIONARY_BYTES:
-                columns[index] = column.cast(column.type.value_type)
+    columns = [_written(column) for column in table.columns]
     kinds = [column.type for column in columns]
     return pa.table(columns, schema=pa.schema([f.with_type(k) for f, k in zip(table.schema, kinds, strict=True)]))
 
@@ -103,6 +97,17 @@ def encode_footer(data: bytes, footer: Footer) -> bytes | None:
     metadata.write_metadata_file(sink)
     pages = len(data) - int.from_bytes(data[-8:-4], "little") - 8
     return data[:pages] + bytes(sink.getvalue())[4:]  # after the four bytes that a file begins with
+
+
+def _written(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if not pa.types.is_dictionary(whole.type):
+        return whole
+    if len(whole.dictionary) <= len(whole):
+        whole = drop_unused(whole)
+        if whole.dictionary.nbytes < _DICTIONARY_BYTES:
+            return whole
+    return whole.cast(whole.type.value_type)
 
 
 def _writer(sink: pa.BufferOutputStream, schema: pa.Schema) -> pq.ParquetWriter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -19,6 +19,7 @@ from loganon.store.cell import (
     DamagedCellError,
     Footer,
     decode_cell,
+    decode_footer,
     decode_totals,
     encode_cell,
     encode_footer,
@@ -27,14 +28,17 @@ from loganon.store.cell import (
 )
 from loganon.store.documents import damaged
 from loganon.store.files import Files
+from loganon.store.folds import count_values
 from loganon.store.footers import Footers
 from loganon.store.journal import Staging
 from loganon.store.layout import CellName, Layout, parse_cell, parse_partition
 from loganon.store.manifest import PolicyStamp
 from loganon.store.snapshots import Snapshots
+from loganon.store.tallies import Tallies, Tally
 from loganon.threads import in_order
 
 _Found = TypeVar("_Found")
+_FEW = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +52,34 @@ class CellInfo:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A cell as it stands: the file's bytes, and its rows (coded) and footer out of them."""
+    """A cell as it stands: the file's bytes, and its rows (coded) and footer out of them.
+
+    `tally`: what is known of its rows, where they were not read: `table` is None then.
+    """
 
     name: CellName
     data: bytes = field(repr=False)
-    table: pa.Table
+    table: pa.Table | None
     footer: Footer
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
     """The next version of a cell: its rows, and what its footer says of them; `records` are those of the standing
-    version among them; `data` is that version's file, where its rows stay as they are.
+    version among them; `data` is that version's file, where its rows stay as they are. `totals`: those of the rows,
+    where the rows themselves were not read. `counted`: its tally is to be kept.
     """
 
     name: CellName
-    table: pa.Table
+    table: pa.Table | None
     lines: Mapping[str, int]
     sealed: bool
     notes: Mapping[str, str]
     records: Snapshots = field(default_factory=dict)
     data: bytes | None = field(default=None, repr=False)
+    totals: tuple[int, ...] | None = None
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +117,19 @@ class Partition:
 
 
 class Cells:
-    """The cells of the store `uuid` under its frozen policy; `footers` keeps what was read of them."""
+    """The cells of the store `uuid` under its frozen policy; `footers` keeps what was read of them, `tallies` what was
+    written.
+    """
 
-    def __init__(self, files: Files, layout: Layout, uuid: str, policy: PolicyStamp, footers: Footers) -> None:
+    def __init__(
+        self, files: Files, layout: Layout, uuid: str, policy: PolicyStamp, footers: Footers, tallies: Tallies
+    ) -> None:
         self._files = files
         self._layout = layout
         self._uuid = uuid
         self._policy = policy
         self._footers = footers
+        self._tallies = tallies
 
     def days(self) -> list[date]:
         """The days that have a directory, in order."""
@@ -177,26 +193,52 @@ class Cells:
         data = self._data(name)
         return None if data is None else self._decoded(name, data, spec, coded=coded)
 
-    def map(self, work: Callable[[Standing], _Found], names: Iterable[CellName], spec: TableSpec) -> Iterator[_Found]:
+    def map(
+        self,
+        work: Callable[[Standing], _Found],
+        names: Iterable[CellName],
+        spec: TableSpec,
+        *,
+        whole: Container[CellName] = (),
+    ) -> Iterator[_Found]:
         """What `work` gives of each of these cells, in order, by two threads: as `in_order`; 74 as `read`.
 
-        It must touch no file: what is done with files is done in order, by the caller's thread.
+        It must touch no file: what is done with files is done in order, by the caller's thread. A cell of which there
+        is a tally is read whole only where it is one of `whole`.
         """
 
         def each(cell: tuple[CellName, bytes]) -> _Found:
-            return work(Standing(*cell, *self._decoded(*cell, spec, coded=True)))
+            name, data = cell
+            tally = None if name in whole else self._tallies.find(name, data)
+            if tally is None:
+                return work(Standing(name, data, *self._decoded(name, data, spec, coded=True)))
+            return work(Standing(name, data, None, self._footer_of(name, data), tally))
 
         return in_order(each, ((name, data) for name in names if (data := self._data(name)) is not None))
 
     def stage(self, staging: Staging, versions: Iterable[Version], spec: TableSpec) -> None:
         """The next versions of cells wait in `staging`; read back, their sums must be those of their rows."""
-        for name, footer, totals, data in in_order(partial(self._encoded, spec), versions):
-            staging.add(name.path, data, partial(self._check, self._path(name), footer, totals, spec))
+        for name, footer, tally, data, keep in in_order(partial(self._encoded, spec), versions):
+            check = partial(self._check, self._path(name), footer, tally.totals, spec)
+            sha256 = staging.add(name.path, data, check)
+            if keep:
+                self._tallies.add(name, sha256, tally)
 
-    def _encoded(self, spec: TableSpec, version: Version) -> tuple[CellName, Footer, tuple[int, ...], bytes]:
-        footer = self._footer(version)
+    def forget(self, names: Iterable[CellName]) -> None:
+        """Nothing is kept any more of what these cells were when they were written."""
+        self._tallies.forget(names)
+
+    def _encoded(self, spec: TableSpec, version: Version) -> tuple[CellName, Footer, Tally, bytes, bool]:
+        table, totals = version.table, version.totals or totals_of(version.table, spec)
+        footer = self._footer(version, totals[0])
         data = None if version.data is None else encode_footer(version.data, footer)
-        return version.name, footer, totals_of(version.table, spec), data or encode_cell(version.table, footer)
+        if data is None:
+            if table is None:
+                table, _ = self._decoded(version.name, version.data or b"", spec, coded=True)
+            data = encode_cell(table, footer)
+        keep = version.counted and not self._tallies.full and _is_coarse(table, spec)
+        tally = Tally(totals, [count_values(table, fold) for fold in spec.folds] if keep else ())
+        return version.name, footer, tally, data, keep
 
     def _check(self, path: Path, footer: Footer, totals: tuple[int, ...], spec: TableSpec, data: bytes) -> None:
         try:
@@ -215,14 +257,17 @@ class Cells:
     def _decoded(self, name: CellName, data: bytes, spec: TableSpec, *, coded: bool) -> tuple[pa.Table, Footer]:
         return decode_cell(data, self._path(name), self._uuid, spec, coded=coded)
 
-    def _footer(self, version: Version) -> Footer:
+    def _footer_of(self, name: CellName, data: bytes) -> Footer:
+        return decode_footer(pa.BufferReader(data), self._path(name), self._uuid)
+
+    def _footer(self, version: Version, rows: int) -> Footer:
         return Footer(
             store=self._uuid,
             policy=self._policy.name,
             policy_sha256=self._policy.sha256,
             lines=version.lines,
             sealed=version.sealed,
-            rows=version.table.num_rows,
+            rows=rows,
             writer=version.name.writer,
             notes=version.notes,
             records=version.records,
@@ -239,6 +284,16 @@ class Cells:
             return self._path(name).lstat().st_size
         except OSError:
             return 0
+
+
+def _is_coarse(table: pa.Table | None, spec: TableSpec) -> bool:
+    """False where a field with a minimum has more values than rows: many are rare, and the rows are read again anyway.
+
+    Of a few values it is not asked.
+    """
+    columns = [] if table is None else [table[name] for fold in spec.folds for name in fold.columns]
+    coded = [chunk for column in columns if pa.types.is_dictionary(column.type) for chunk in column.chunks]
+    return all(len(chunk.dictionary) <= max(len(chunk), _FEW) for chunk in coded)
 
 
 def add_lines(old: Mapping[str, int], new: Mapping[str, int]) -> Counter[str]:

@@ -35,11 +35,12 @@ class Limits:
 
 
 def distinct_values(table: pa.Table, columns: Sequence[str]) -> tuple[pa.Array, pl.DataFrame]:
-    """Of each row the number of its values in these columns; by number the values, each once."""
-    encoded = [_dictionary(table[name]) for name in columns]
-    numbers = encoded[0].indices
+    """Of each row the number of its values in these columns; by number the values, each once, as they first come."""
+    encoded = [_whole(table[name]) for name in columns]
     if len(encoded) == 1:
-        return numbers, pl.DataFrame({columns[0]: pl.Series(encoded[0].dictionary)})
+        own = drop_unused(encoded[0])
+        return own.indices, pl.DataFrame({columns[0]: pl.Series(own.dictionary)})
+    numbers = encoded[0].indices
     for column in encoded[1:]:
         both = pc.add(pc.multiply(numbers.cast(pa.int64()), len(column.dictionary)), column.indices)
         numbers = both.dictionary_encode().indices
@@ -50,13 +51,15 @@ def distinct_values(table: pa.Table, columns: Sequence[str]) -> tuple[pa.Array, 
 
 def count_values(table: pa.Table, fold: Fold) -> pl.DataFrame:
     """The field's distinct values in the table by number (see `distinct_values`), each with its requests."""
-    numbers, values = distinct_values(table, fold.columns)
-    rows = pa.table([numbers, table[REQUESTS]], [_NUMBER, REQUESTS])
-    sums = rows.group_by(_NUMBER, use_threads=False).aggregate([(REQUESTS, "sum")])
-    places = pl.int_range(len(values), dtype=pl.Int32, eager=True).to_arrow()
-    places = pc.index_in(places, value_set=sums[_NUMBER].combine_chunks())
-    requests = pc.fill_null(sums[_SUM].combine_chunks().take(places), 0)
-    return values.hstack([pl.Series(REQUESTS, requests)])
+    encoded = [_whole(table[name]) for name in fold.columns]
+    rows = pa.table([*(column.indices for column in encoded), table[REQUESTS]], [*fold.columns, REQUESTS])
+    sums = rows.group_by(list(fold.columns), use_threads=False).aggregate([(REQUESTS, "sum")])  # as they first come
+    found = [
+        column.dictionary.take(sums[name].combine_chunks()) for name, column in zip(fold.columns, encoded, strict=True)
+    ]
+    return pl.DataFrame(
+        [*(pl.Series(*each) for each in zip(fold.columns, found, strict=True)), pl.Series(REQUESTS, sums[_SUM])]
+    )
 
 
 def rare_values(counts: Sequence[pl.DataFrame], fold: Fold) -> pl.DataFrame:
@@ -106,17 +109,17 @@ def replace_numbers(table: pa.Table, fold: Fold, gone: pl.Series) -> pa.Table:
     return table
 
 
-def _dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """The column as one dictionary, each value in it once."""
+def _whole(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """The column as one dictionary, each value in it once; some may be no row's."""
     whole = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    return whole.combine_chunks()
+    return whole.chunk(0) if whole.num_chunks == 1 else whole.combine_chunks()
 
 
 def _put(column: pa.ChunkedArray, mask: pa.Array, value: str) -> pa.Array:
     """The column with `value` where the mask is set."""
     if not pa.types.is_dictionary(column.type):
         return pc.if_else(mask, pa.scalar(value, column.type), column)
-    encoded = _dictionary(column)
+    encoded = _whole(column)
     place = encoded.dictionary.index(value).as_py()
     values = encoded.dictionary
     if place < 0:
@@ -125,18 +128,13 @@ def _put(column: pa.ChunkedArray, mask: pa.Array, value: str) -> pa.Array:
     return drop_unused(pa.DictionaryArray.from_arrays(codes, values, safe=False))  # what is gone is not sorted again
 
 
-def exceeds(table: pa.Table, limits: Limits) -> bool:
-    """Whether the rows are so many that a cell of them, or its files, may be beyond the limits."""
-    return table.num_rows > min(limits.rows, limits.files)
-
-
 def cap_cell(table: pa.Table, spec: TableSpec, limits: Limits) -> tuple[pa.Table, int]:
     """The merged table within the limits, and how many of its rows went into `other`.
 
     Files without a successful access go first, then the rarest; what is no particular file stays. A table without the
     column `file` has nothing that could go.
     """
-    if FILE not in table.schema.names or not exceeds(table, limits):
+    if FILE not in table.schema.names or (table.num_rows <= min(limits.rows, limits.files)):
         return table, 0
     numbers, values = distinct_values(table, [FILE])
     if table.num_rows <= limits.rows and len(values) <= limits.files:

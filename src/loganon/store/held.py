@@ -34,6 +34,7 @@ from loganon.store.retention import Deleted, Failure, Plan, Retention
 from loganon.store.salvage import Salvage
 from loganon.store.sealing import is_due, seal_day
 from loganon.store.standing import Standing
+from loganon.store.tallies import Tallies
 
 
 class Held:
@@ -54,6 +55,7 @@ class Held:
         findings: list[LoganonError],
         notes: list[str],
         footers: Footers,
+        tallies: Tallies,
     ) -> None:
         self._files = files
         self._layout = layout
@@ -63,7 +65,8 @@ class Held:
         self._limits = limits
         self._notes = notes
         self._footers = footers
-        self._cells = Cells(files, layout, standing.uuid, standing.policy, footers)
+        self._tallies = tallies
+        self._cells = Cells(files, layout, standing.uuid, standing.policy, footers, tallies)
         self._quarantine = Quarantine(files, layout)
         self._salvage = Salvage(layout, journal, self._quarantine, findings)
         self._reserve = Reserve(files, layout)
@@ -176,7 +179,14 @@ class Held:
                 for part in batch.sources
             }
             write = partial(
-                stage_cells, self._cells, placed=placed, spec=spec, limits=self._limits, notes=footer, records=records
+                stage_cells,
+                self._cells,
+                placed=placed,
+                spec=spec,
+                limits=self._limits,
+                notes=footer,
+                records=records,
+                now=now,
             )
             staging, capped = self._salvage.stage(write, now)
             generations = (self._standing.state.generations or 0) + len(records)
@@ -328,7 +338,7 @@ class Held:
     def _stand_under(self, manifest: Manifest) -> None:
         """The store is what its manifest says; a commit that was finished only now may have changed it."""
         self._manifest = manifest
-        self._cells = Cells(self._files, self._layout, manifest.uuid, manifest.policy, self._footers)
+        self._cells = Cells(self._files, self._layout, manifest.uuid, manifest.policy, self._footers, self._tallies)
 
     def _seal(self, staging: Staging, *, day: date, spec: TableSpec) -> int:
         """How many cells of the day wait in `staging`, sealed; none where it is."""

@@ -156,8 +156,8 @@ class Staging:
         self._table = self._batch
         return WaitingTable(self._files, self._layout, self._batch, self._modes)
 
-    def add(self, final: str, data: bytes, check: Check | None = None) -> None:
-        """`data` waits on the disk to become the file `final` (a path under the store)."""
+    def add(self, final: str, data: bytes, check: Check | None = None) -> str:
+        """`data` waits on the disk to become the file `final` (a path under the store); its SHA-256."""
         if not is_committable(final):
             raise ValueError("a commit sets cells, records and the store's own files")
         if any(move.final == final for move in self._moves):
@@ -166,6 +166,7 @@ class Staging:
         put(self._files, self._layout.staging / move.staged, data, self._modes if is_table_file(final) else PRIVATE)
         self._moves.append(move)
         self._checks.append(check)
+        return move.sha256
 
     def commit(self) -> None:
         """All added files are in place, on the disk."""

@@ -35,6 +35,7 @@ from loganon.store.manifest import (
 from loganon.store.quarantine import Quarantine, Quarantined
 from loganon.store.records import Record, read_records, read_records_safely
 from loganon.store.replacement import Replaced, Rewrite, measure, require_whole
+from loganon.store.tallies import Tallies
 from loganon.store.tree import Entry, read_tree
 
 WAIT = timedelta(seconds=60)
@@ -60,6 +61,7 @@ class LocalStore:
         self.created = manifest.created
         self.group = manifest.group
         self._footers = Footers()
+        self._tallies = Tallies()
         self.limits = limits or Limits()
         self.findings: list[LoganonError] = []
         self.notes: list[str] = []
@@ -278,7 +280,7 @@ class LocalStore:
             return decode_state(self._files.read(self._layout.state), self._layout.state)
 
     def _cells(self) -> Cells:
-        return Cells(self._files, self._layout, self.uuid, self.policy, self._footers)
+        return Cells(self._files, self._layout, self.uuid, self.policy, self._footers, self._tallies)
 
     def _held(self) -> Held:
         manifest = _read_manifest(self._files, self._layout)
@@ -295,6 +297,7 @@ class LocalStore:
             findings=self.findings,
             notes=self.notes,
             footers=self._footers,
+            tallies=self._tallies,
         )
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from loganon.aggregate import TableSpec, merge, own_values
 from loganon.store.batch import Placed
 from loganon.store.cell import Footer
 from loganon.store.cells import Cells, Version, add_lines, merge_notes
-from loganon.store.folds import Limits, cap_cell, exceeds
+from loganon.store.folds import Limits, cap_cell
 from loganon.store.journal import Staging
 from loganon.store.layout import CellName
 from loganon.store.mend import LostRecordsError
 from loganon.store.records import Record
-from loganon.store.sealing import SealedDays
+from loganon.store.sealing import SealedDays, is_due
 from loganon.store.snapshots import join_snapshots, may_be_copied
 
 
@@ -26,10 +27,12 @@ def stage_cells(
     limits: Limits,
     notes: Mapping[str, str],
     records: Mapping[str, Record],
+    now: datetime,
 ) -> int:
     """The rows that did not fit; the next versions of all cells touched wait in `staging`.
 
-    The newest cell that a source touches takes a copy of its record, out of `records`.
+    The newest cell that a source touches takes a copy of its record, out of `records`. What is due by `now` is likely
+    to be sealed next.
     """
     days = SealedDays(cells, spec)
     homes = _homes(placed)
@@ -37,26 +40,26 @@ def stage_cells(
 
     def versions() -> Iterator[Version]:
         nonlocal capped
-        for name, table in placed.cells():
-            if days.is_sealed(name.day):
-                table = days.fold(own_values(table), name.day)
+        for name, rows in placed.cells():
+            sealed = days.is_sealed(name.day)
+            table = days.fold(own_values(rows), name.day) if sealed else rows
             standing = cells.read(name, spec, coded=True)
             old = standing[1] if standing else None
-            if standing or exceeds(table, limits):
-                table = own_values(table)
             if old and _knows_more(old, records):
                 raise LostRecordsError(name.path)
-            merged = merge([standing[0], table], spec, coded=True) if standing else table
-            table, over = cap_cell(merged, spec, limits)
+            if standing:
+                table = merge([standing[0], own_values(table)], spec, coded=True)
+            table, over = cap_cell(table, spec, limits)
             capped += over
             copies = {s: records[s] for s, home in homes.items() if home == name and may_be_copied(records[s])}
             yield Version(
                 name,
                 table,
                 lines=add_lines(old.lines if old else {}, placed.lines[name]),
-                sealed=days.is_sealed(name.day),
+                sealed=sealed,
                 notes=merge_notes(old, notes),
                 records=join_snapshots([old.records if old else {}, copies]),
+                counted=is_due(name.day, now) and not sealed,
             )
 
     cells.stage(staging, versions(), spec)

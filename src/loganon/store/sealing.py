@@ -5,7 +5,7 @@ It bounds rarity; it is not k-anonymity.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import chain
@@ -42,26 +42,29 @@ def is_due(day: date, now: datetime) -> bool:
 def seal_day(cells: Cells, staging: Staging, day: date, spec: TableSpec) -> int:
     """How many cells the day has; their sealed versions wait in `staging`."""
     names = cells.names(day)
-    counts: dict[CellName, list[pl.DataFrame]] = {}
+    counts: dict[CellName, Sequence[pl.DataFrame]] = {}
     kept: list[Standing] = []
     room = _KEPT_ROWS
     for cell, counted in cells.map(partial(_counted, spec), names, spec):
         counts[cell.name] = counted
-        if cell.table.num_rows <= room:
+        if cell.table is not None and cell.table.num_rows <= room:
             kept.append(cell)
             room -= cell.table.num_rows
     rare = _rare(counts, spec)
     seal = partial(_sealed, spec, rare)
-    again = counts.keys() - {cell.name for cell in kept}
-    cells.stage(staging, chain(in_order(seal, _each(kept)), cells.map(seal, sorted(again), spec)), spec)
+    again = sorted(counts.keys() - {cell.name for cell in kept})
+    changed = {name for name, by_fold in rare.items() if any(gone.any() for gone in by_fold)}
+    rest = cells.map(seal, again, spec, whole=changed)
+    cells.stage(staging, chain(in_order(seal, _each(kept)), rest), spec)
+    cells.forget(names)
     return len(names)
 
 
-def _counted(spec: TableSpec, cell: Standing) -> tuple[Standing, list[pl.DataFrame]]:
-    return cell, [count_values(cell.table, fold) for fold in spec.folds]
+def _counted(spec: TableSpec, cell: Standing) -> tuple[Standing, Sequence[pl.DataFrame]]:
+    return cell, cell.tally.counts if cell.tally else [count_values(cell.table, fold) for fold in spec.folds]
 
 
-def _rare(counts: Mapping[CellName, list[pl.DataFrame]], spec: TableSpec) -> dict[CellName, list[pl.Series]]:
+def _rare(counts: Mapping[CellName, Sequence[pl.DataFrame]], spec: TableSpec) -> dict[CellName, list[pl.Series]]:
     """Of each cell, fold by fold, which of its values are rare in the day."""
     by_fold = [
         find_rare(each, fold) for each, fold in zip(zip(*counts.values(), strict=True), spec.folds, strict=False)
@@ -73,7 +76,7 @@ def _sealed(spec: TableSpec, rare: Mapping[CellName, list[pl.Series]], cell: Sta
     """The cell's sealed version; one in which nothing is rare keeps its pages."""
     table, footer = cell.table, cell.footer
     for fold, gone in zip(spec.folds, rare[cell.name], strict=True):
-        table = replace_numbers(table, fold, gone)
+        table = replace_numbers(table, fold, gone) if table is not None else None
     same = table is cell.table
     return Version(
         cell.name,
@@ -83,6 +86,7 @@ def _sealed(spec: TableSpec, rare: Mapping[CellName, list[pl.Series]], cell: Sta
         notes=footer.notes,
         records=footer.records,
         data=cell.data if same else None,
+        totals=cell.tally.totals if cell.tally else None,
     )
 
 
