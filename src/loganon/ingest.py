@@ -7,8 +7,10 @@ overtaken is dropped and read again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from loganon.admission import Admission
@@ -17,7 +19,7 @@ from loganon.batching import account, gather, versions
 from loganon.chunks import Chunk, Window
 from loganon.errors import BusyError, MissingInputError, UnreadableDataError, UnreadableInputError
 from loganon.keys import Key
-from loganon.openlog import OpenLog
+from loganon.openlog import OpenLog, texts_of
 from loganon.parse import Parsed, ParseState
 from loganon.pipeline import Pipeline, build
 from loganon.reading import Input, Reading
@@ -26,6 +28,7 @@ from loganon.sources import STDIN, Source, open_source
 from loganon.spent import Spent, find_left_behind
 from loganon.store import Batch, Committed, ConflictError, HeldStore, OutdatedError, Record, Store
 from loganon.summary import LogSummary, Summary
+from loganon.threads import Aside
 from loganon.twins import find_twins
 
 if TYPE_CHECKING:
@@ -86,6 +89,9 @@ class Ingest:
         self._inputs: dict[str, Input] = {}
         self._logs: dict[str, LogSummary] = {}
         self._batch: list[OpenLog] = []
+        self._handed: list[OpenLog] = []
+        self._aside = Aside()
+        self._distinct = False
         self._spent = Spent()
         self._admission = Admission(key)
         self._records: Mapping[str, Record] = {}
@@ -188,17 +194,17 @@ class Ingest:
             return self._pipeline(log).parse(chunk, state)
 
         self._batch.append(log)
-        with Ahead(source, parse, log.state, final=log.reading.final) as ahead:
-            for piece in ahead:
-                log.add(self._pipeline(log).treat(piece.parsed, self._window), end=piece.end, tail=piece.tail)
-                self._progress(log.summary.log, piece.position)
-                if self._ended():
-                    break
-                if self._fullness() >= 1:
-                    log.compact(self._policy.spec)
-                    if self._fullness() >= 1 / 2:
-                        self._judge(log, same=ahead.retest())
-                        self._flush(keep=log)
+        try:
+            with Ahead(source, parse, log.state, final=log.reading.final) as ahead:
+                for piece in ahead:
+                    log.add(self._pipeline(log).treat(piece.parsed, self._window), end=piece.end, tail=piece.tail)
+                    self._progress(log.summary.log, piece.position)
+                    if self._ended():
+                        break
+                    if self._fullness() >= 1:
+                        self._make_room(log, ahead)
+        finally:
+            self._settle(log)
         self._judge(log, same=source.retest())
         self._note_rest(log, source)
 
@@ -218,8 +224,19 @@ class Ingest:
 
     def _fullness(self) -> float:
         """How much of what a batch may hold this one holds."""
-        rows, texts = sum(log.rows for log in self._batch), sum(log.texts for log in self._batch)
-        return max(rows / FLUSH_ROWS, texts / FLUSH_TEXTS)
+        return _share(sum(log.rows for log in self._batch), sum(log.texts for log in self._batch))
+
+    def _make_room(self, log: OpenLog, ahead: Ahead) -> None:
+        """The batch's rows are counted together; where that is still half of what it may hold, it is committed.
+
+        Where it was so the last time they are counted together beside the reading, as part of the commit.
+        """
+        if not self._distinct:
+            log.compact(self._policy.spec)
+            self._distinct = self._fullness() >= 1 / 2
+        if self._distinct:
+            self._judge(log, same=ahead.retest())
+            self._flush_aside(log)
 
     def _judge(self, log: OpenLog, *, same: bool) -> None:
         """Whether what was read of a log may be committed; SkippedError, and it leaves the batch, where not.
@@ -251,18 +268,52 @@ class Ingest:
             log.summary.fail("damaged", damage)
             self._summary.errors.append(damage)
 
-    def _flush(self, keep: OpenLog | None = None) -> None:
-        """Commit the cells and records of all logs in the batch at once; `keep` stays in it, to be read on."""
-        parts = [log for log in self._batch if log.lines]
-        if parts:
-            self._commit(parts)
-        self._batch = [keep] if keep else []
+    def _flush(self) -> None:
+        """Commit the cells and records of all logs in the batch at once."""
+        self._handed, self._batch = self._batch, []
+        with self._returned():
+            self._commit([log for log in self._handed if log.lines])
+
+    def _flush_aside(self, keep: OpenLog) -> None:
+        """As `_flush`, in a thread of its own, while `keep` is read on; one commit at a time.
+
+        Until it is settled nothing else asks the store, or what is known of its records.
+        """
+        self._settle(keep)
+        self._handed = [log.hand_over() if log is keep else log for log in self._batch]
+        self._batch = [keep]
+        self._aside.begin(partial(self._commit, [log for log in self._handed if log.lines]))
+
+    def _settle(self, keep: OpenLog) -> None:
+        """No commit is under way; its error is raised here. `keep` goes on from what was committed of it."""
+        with self._returned():
+            self._aside.settle()
+            for log in self._handed:
+                if log.id == keep.id:
+                    keep.before = log.before
+
+    @contextmanager
+    def _returned(self) -> Iterator[None]:
+        """A block after whose failure the logs that were handed over for a commit are in the batch again."""
+        try:
+            yield
+        except BaseException:
+            self._batch += self._handed
+            raise
+        finally:
+            self._handed = []
 
     def _commit(self, parts: Sequence[OpenLog]) -> None:
+        if not parts:
+            return
         begun = self._timer()
         spec = self._policy.spec
         rows = gather(parts, spec)
         alone = len(parts) == 1 or self._store.exclusive
+        self._distinct = _share(rows.num_rows, texts_of(rows)) >= 1 / 2
+        if alone:
+            for log in parts:
+                log.tables.clear()
         sources = (log.part(self._key, None if alone else gather([log], spec)) for log in parts)
         with self._store.locked(self._wait) as held:
             done = self._put(held, parts, Batch(rows, tuple(sources)))
@@ -274,7 +325,7 @@ class Ingest:
         account(parts, rows, done, self._summary)
         self._summary.commit_seconds += self._timer() - begun
         if overtaken:
-            self._batch = overtaken
+            self._handed = overtaken
             raise ConflictError("another run has counted this log", where=str(self._store.path), fix="Run again")
 
     def _put(self, held: HeldStore, parts: Sequence[OpenLog], batch: Batch) -> Committed:
@@ -301,3 +352,8 @@ class Ingest:
         self._batch.clear()
         self._records = self._store.records()
         return paths
+
+
+def _share(rows: int, texts: int) -> float:
+    """How much of what a batch may hold so many rows, and bytes of distinct texts, are."""
+    return max(rows / FLUSH_ROWS, texts / FLUSH_TEXTS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
 import pyarrow as pa
@@ -54,7 +54,7 @@ class OpenLog:
     def add(self, result: Result, *, end: int, tail: bytes) -> None:
         """Take what a chunk gave; `end` and `tail` are where it ended and the bytes before that."""
         self.tables.append(result.table)
-        self.texts += _texts(result.table)
+        self.texts += texts_of(result.table)
         self.compacted = False
         self.lines.update(result.rejected)
         self.lines[COUNTED] += result.counted
@@ -68,7 +68,14 @@ class OpenLog:
     def compact(self, spec: TableSpec) -> None:
         """Count the waiting rows together."""
         self.tables = [merge(self.tables, spec, coded=True)]
-        self.texts, self.compacted = _texts(self.tables[0]), True
+        self.texts, self.compacted = texts_of(self.tables[0]), True
+
+    def hand_over(self) -> OpenLog:
+        """The log as it stands, to be committed; what comes from here on waits in this one."""
+        handed = replace(self)
+        self.lines, self.cells, self.tables = Counter(), Counter(), []
+        self._begin_anew()
+        return handed
 
     def part(self, key: Key, rows: pa.Table | None = None) -> SourceBatch:
         """What a commit needs of this log; `rows`: its own, where the store commits each log by itself."""
@@ -93,17 +100,21 @@ class OpenLog:
         self.lines["expired"] += expired
         self.summary.lines.update(self.lines)
         self.summary.exact += self.exact
-        self.before, self.newest, self.redacted, self.exact = record, None, 0, 0
+        self.before = record
         self.lines.clear()
         self.cells.clear()
         self.tables.clear()
-        self.texts = 0
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.newest, self.redacted, self.exact, self.texts, self.compacted = None, 0, 0, 0, False
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((moment for moment in (one, other) if moment), default=None)
 
 
-def _texts(table: pa.Table) -> int:
+def texts_of(table: pa.Table) -> int:
+    """Bytes of the distinct texts of a coded table."""
     chunks = (chunk for column in table.columns if pa.types.is_dictionary(column.type) for chunk in column.chunks)
     return sum(chunk.dictionary.nbytes for chunk in chunks)

@@ -1,4 +1,4 @@
-"""Work on many items by a few threads, its results in order."""
+"""Work beside the caller's: many items by a few threads, results in order; or one piece at a time."""
 
 from __future__ import annotations
 
@@ -29,3 +29,24 @@ def in_order(work: Callable[[_Item], _Found], items: Iterable[_Item], *, threads
         finally:
             for each in waiting:
                 each.cancel()
+
+
+class Aside:
+    """One piece of work at a time, in a thread beside its user's."""
+
+    def __init__(self) -> None:
+        self._under_way: tuple[ThreadPoolExecutor, Future[None]] | None = None
+
+    def begin(self, work: Callable[[], None]) -> None:
+        """`work` is under way; what was before it has ended: see `settle`."""
+        self.settle()
+        pool = ThreadPoolExecutor(1, thread_name_prefix="aside")
+        self._under_way = pool, pool.submit(work)
+
+    def settle(self) -> None:
+        """Nothing is under way any more, and no thread left. What the work raised is raised here, once."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            pool, future = under_way
+            with pool:
+                future.result()

@@ -65,9 +65,8 @@ class SpreadIngest(Ingest):
         if len(self._batch) >= MOST_LOGS:
             self._flush()
 
-    def _flush(self, keep: OpenLog | None = None) -> None:
+    def _flush(self) -> None:
         """Count and commit what waits."""
-        assert keep is None  # noqa: S101 - no log is read on
         try:
             while self._batch:
                 logs = list(self._batch) if self._store.exclusive else self._batch[:1]
