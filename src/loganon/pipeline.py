@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loganon.chunks import Chunk, Window
-from loganon.exclude import Consent, Exclude, Rule
+from loganon.exclude import Columns, Consent, Exclude, Rule
 from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format
 from loganon.gate import Gate
@@ -102,8 +102,9 @@ class Permit:
 
     def _treated(self, parsed: Parsed, window: Window) -> Result:
         rejected = Counter(parsed.rejected)
-        keep = _judge(self._refusals(parsed, window), rejected)
-        columns = parsed.columns if keep is None else {n: c.filter(keep) for n, c in parsed.columns.items()}
+        columns = parsed.encoded()
+        keep = _judge(self._refusals(columns, parsed.rows, window), rejected)
+        columns = columns if keep is None else {n: c.filter(keep) for n, c in columns.items()}
         counted = parsed.rows if keep is None else len(columns["time"])
         stored = self._stored(columns, counted)
         names = self._spec.schema.names
@@ -145,10 +146,10 @@ class Permit:
         """One thread, kept: the engine holds the patterns that it has compiled by thread. It ends with this object."""
         return ThreadPoolExecutor(1, thread_name_prefix="treat")
 
-    def _refusals(self, parsed: Parsed, window: Window) -> Iterator[tuple[str, pa.Array]]:
+    def _refusals(self, columns: Columns, rows: int, window: Window) -> Iterator[tuple[str, pa.Array]]:
         """Masks of the rows that are refused, by reason, in the order of the reasons."""
-        excluded, refused = self._exclude(parsed.columns, parsed.rows)
-        times = parsed.columns["time"]
+        excluded, refused = self._exclude(columns, rows)
+        times = columns["time"]
         if excluded is not None:
             yield "excluded", excluded
         if refused is not None:

@@ -133,7 +133,7 @@ def _private(fmt: Format, chunk: Chunk, lookups: Lookups) -> dict[str, float]:
     parsed = make_parser(fmt, needs=frozenset({"client"}))(chunk, ())
     if "client" not in parsed.columns or not parsed.rows:
         return {}
-    clients = parsed.columns["client"]
+    clients = parsed.encoded()["client"]
     private = pa.array(
         [
             is_private(value.decode("utf-8", "replace"), lookups.trusted_proxies)

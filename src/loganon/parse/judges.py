@@ -58,9 +58,9 @@ def judge_client(values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence
     match = pattern.fullmatch(_ANY_CLIENT + usual + quote)
     if match is None or not usual.startswith(b" "):
         return judge_distinct(values, pattern=pattern, raws=raws, quote=quote)
-    clients = pc.binary_slice(values, 0, -len(usual)).dictionary_encode()
-    plain = pc.and_(pc.equal(_behind_client(clients.dictionary), b""), pc.not_equal(clients.dictionary, b""))
-    alike = pc.and_(plain.take(clients.indices), pc.ends_with(values, usual))
+    clients = pc.binary_slice(values, 0, -len(usual))
+    plain = pc.and_(pc.equal(_behind_client(clients), b""), pc.not_equal(clients, b""))
+    alike = pc.and_(plain, pc.ends_with(values, usual))
     if alike.true_count < len(alike):
         return _judge_both(values, alike, pattern=pattern, raws=raws, quote=quote)
     columns: dict[str, pa.Array] = {}

@@ -152,9 +152,11 @@ def to_numbers(name: str, column: pa.DictionaryArray) -> pa.Array:
     return pa.array(numbers, _STATUS if name == "status" else _BYTES).take(column.indices)
 
 
-def joined(one: pa.Array, other: pa.Array) -> pa.Array:
+def joined(one: pa.Array | pa.ChunkedArray, other: pa.Array) -> pa.Array:
     """Both columns as one; of dictionaries each distinct value stands once."""
-    both = pa.chunked_array([one, other])
+    if pa.types.is_binary(one.type):
+        other = other.cast(one.type)
+    both = pa.chunked_array([*getattr(one, "chunks", [one]), other])
     if pa.types.is_dictionary(both.type):
         both = both.unify_dictionaries()
     return both.combine_chunks()

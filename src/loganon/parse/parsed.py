@@ -31,18 +31,30 @@ class Parsed:
     """The accepted lines of a chunk as columns, in line order, and counts: `lines = rows + sum(rejected)`.
 
     `columns` holds those asked for that the format gives: `time` timestamp[ms, UTC]; `status` int16, 0 where the log
-    has `-`, `000` or `-1`; `bytes` int64, 0 where it has `-`; all others dictionary(int32, binary), the bytes after
-    the format's unescaping, each distinct value once. An empty line is no line. `exact` lines were read one by one,
-    the others by column.
+    has `-`, `000` or `-1`; `bytes` int64, 0 where it has `-`; all others the bytes after the format's unescaping, as
+    dictionary(int32, binary), in which each distinct value stands once, or as binary: whoever uses the chunk does that
+    part of the work, in a thread of its own. An empty line is no line. `exact` lines were read one by one, the others
+    by column.
     """
 
-    columns: dict[str, pa.Array] = field(repr=False)
+    columns: dict[str, pa.Array | pa.ChunkedArray] = field(repr=False)
     rows: int
     lines: int
     rejected: dict[str, int]
     rejects: tuple[Reject, ...]
     state: ParseState
     exact: int
+
+    def encoded(self) -> dict[str, pa.Array]:
+        """The columns, each text as a dictionary."""
+        return {name: _encoded(column) for name, column in self.columns.items()}
+
+
+def _encoded(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    if not pa.types.is_binary(column.type):
+        return column
+    encoded = column.dictionary_encode()
+    return encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
 
 
 class Parser(Protocol):

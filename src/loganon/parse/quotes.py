@@ -139,9 +139,7 @@ class Quotes:
 
     def _judge(self, table: pa.Table) -> Judged:
         good = pa.repeat(pa.scalar(True), table.num_rows)
-        columns: dict[str, pa.Array] = {}
-        for name in self._texts:
-            columns[name] = table[name].dictionary_encode().combine_chunks()
+        columns = {name: table[name] for name in self._texts}
         for name, judge in self._judges:
             right, found = judge(table[name].combine_chunks())
             good = pc.and_(good, right)
