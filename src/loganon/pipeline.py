@@ -24,7 +24,7 @@ from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format
 from loganon.gate import Gate
 from loganon.lookups import Lookups
-from loganon.parse import Parsed, Parser, ParseState, Reject, make_parser
+from loganon.parse import Parsed, Parser, ParseState, Reject, encoded, make_parser
 from loganon.parse.layouts import LAYOUT
 from loganon.treatments import Treatment
 from loganon.treatments.held import Held
@@ -74,6 +74,11 @@ class _Step:
     written: bool
     text: bool
 
+    @property
+    def each(self) -> bool:
+        """Each row's value is treated as it is, not each distinct one."""
+        return isinstance(self.treat, Held) and self.treat.each
+
 
 class Permit:
     """`permit(parsed, window)` -> Result: the part of a pipeline behind the parser, whatever that has read.
@@ -89,6 +94,8 @@ class Permit:
         self._coded = coded
         self._lock = Lock()
         self._steps = tuple(_steps(policy, raw, lookups))
+        self._each = frozenset(s.raw for s in self._steps if s.each) - {s.raw for s in self._steps if not s.each}
+        self._each -= exclude.raw
 
     @property
     def kept(self) -> dict[str, tuple[str, ...]]:
@@ -102,9 +109,9 @@ class Permit:
 
     def _treated(self, parsed: Parsed, window: Window) -> Result:
         rejected = Counter(parsed.rejected)
-        columns = parsed.encoded()
+        columns = {name: c if name in self._each else encoded(c) for name, c in parsed.columns.items()}
         keep = _judge(self._refusals(columns, parsed.rows, window), rejected)
-        columns = columns if keep is None else {n: c.filter(keep) for n, c in columns.items()}
+        columns = columns if keep is None else {name: c.filter(keep) for name, c in columns.items()}
         counted = parsed.rows if keep is None else len(columns["time"])
         stored = self._stored(columns, counted)
         names = self._spec.schema.names
@@ -262,6 +269,8 @@ def _takes_long(step: _Step, columns: Mapping[str, pa.Array]) -> bool:
 def _apply(step: _Step, columns: Mapping[str, pa.Array], rows: int) -> dict[str, pa.Array]:
     """The stored columns of one field; strings stay dictionaries."""
     raw = columns[step.raw] if step.raw else _absent(rows)
+    if isinstance(step.treat, Held) and pa.types.is_binary(raw.type):
+        return dict(zip(step.columns, step.treat.coded(pl.Series(_text(raw))), strict=True))
     if step.text and not isinstance(raw, pa.DictionaryArray):
         raw = raw.dictionary_encode()  # a number that is stored as a text
     if not isinstance(raw, pa.DictionaryArray):

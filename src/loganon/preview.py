@@ -15,7 +15,7 @@ from loganon.errors import UnreadableDataError
 from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format, load_formats, with_fields
 from loganon.lookups import Lookups
-from loganon.parse import Reject, directives_of, make_parser
+from loganon.parse import Reject, directives_of, encoded, make_parser
 from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import build
 from loganon.policy import Policy
@@ -133,7 +133,7 @@ def _private(fmt: Format, chunk: Chunk, lookups: Lookups) -> dict[str, float]:
     parsed = make_parser(fmt, needs=frozenset({"client"}))(chunk, ())
     if "client" not in parsed.columns or not parsed.rows:
         return {}
-    clients = parsed.encoded()["client"]
+    clients = encoded(parsed.columns["client"])
     private = pa.array(
         [
             is_private(value.decode("utf-8", "replace"), lookups.trusted_proxies)

@@ -45,16 +45,13 @@ class Parsed:
     state: ParseState
     exact: int
 
-    def encoded(self) -> dict[str, pa.Array]:
-        """The columns, each text as a dictionary."""
-        return {name: _encoded(column) for name, column in self.columns.items()}
 
-
-def _encoded(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def encoded(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column of `Parsed`; a text as a dictionary."""
     if not pa.types.is_binary(column.type):
         return column
-    encoded = column.dictionary_encode()
-    return encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    codes = column.dictionary_encode()
+    return codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
 
 
 class Parser(Protocol):

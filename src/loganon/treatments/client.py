@@ -92,7 +92,7 @@ def read_client(token: str, trusted: Sequence[Network]) -> tuple[Address | None,
 
 
 def _held(answer: Callable[[pl.Series], Iterable[str]]) -> Treatment:
-    return Held("client", lambda raw: raw.cast(pl.String), answer, none=UNKNOWN)
+    return Held("client", lambda raw: raw.cast(pl.String), answer, none=UNKNOWN, each=True)
 
 
 class _Provider:

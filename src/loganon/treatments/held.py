@@ -24,13 +24,14 @@ class Held:
     """`held(raw)` -> one String series, `held.coded(raw)` -> the same as a dictionary, each distinct answer once.
 
     `read`: what of the raw values (null: no valid UTF-8) the answers depend on, as String, perhaps equal for many.
-    `answer`: the answers to distinct ones of these, none null. `none`: the answer where `read` gives null. Neither
-    repr nor pickle shows what is held.
+    `answer`: the answers to distinct ones of these, none null. `none`: the answer where `read` gives null. `each`:
+    asking for the value of each row is cheaper than finding the distinct ones first. Neither repr nor pickle shows what
+    is held.
     """
 
     __slots__ = (
         *("_answer", "_answers", "_asked", "_bytes", "_codes", "_name", "_none", "_numbers", "_read", "_texts"),
-        "_unheld",
+        *("_unheld", "each"),
     )
     _asked: int
     _bytes: int
@@ -38,9 +39,16 @@ class Held:
     _texts: pa.Array
 
     def __init__(
-        self, name: str, read: Callable[[pl.Series], pl.Series], answer: Callable[[pl.Series], Iterable[str]], none: str
+        self,
+        name: str,
+        read: Callable[[pl.Series], pl.Series],
+        answer: Callable[[pl.Series], Iterable[str]],
+        none: str,
+        *,
+        each: bool = False,
     ) -> None:
         self._name = name
+        self.each = each
         self._read = read
         self._answer = answer
         self._none = none
