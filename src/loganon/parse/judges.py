@@ -58,11 +58,10 @@ def judge_client(values: pa.Array, *, pattern: re.Pattern[bytes], raws: Sequence
     match = pattern.fullmatch(_ANY_CLIENT + usual + quote)
     if match is None or not usual.startswith(b" "):
         return judge_distinct(values, pattern=pattern, raws=raws, quote=quote)
-    clients = pc.binary_slice(values, 0, -len(usual))
-    plain = pc.and_(pc.equal(_behind_client(clients), b""), pc.not_equal(clients, b""))
-    alike = pc.and_(plain, pc.ends_with(values, usual))
+    alike = pc.and_(pc.equal(_behind_client(values), usual), pc.not_equal(values, usual))
     if alike.true_count < len(alike):
         return _judge_both(values, alike, pattern=pattern, raws=raws, quote=quote)
+    clients = pc.binary_slice(values, 0, -len(usual))
     columns: dict[str, pa.Array] = {}
     for group, raw in enumerate(raws, start=1):
         if raw == "client":
@@ -146,7 +145,9 @@ def judge_numbers(values: pa.Array, *, end: bytes) -> Judged:
     digits = pc.and_(pc.ascii_is_decimal(written.view(pa.string())), pc.less_equal(length, _BYTES_DIGITS))
     plain = written if digits.true_count == len(digits) else pc.if_else(digits, written, pa.scalar(b"0"))
     number = plain.view(pa.string()).cast(pa.int64())
-    right = pc.and_(status.is_valid(), pc.or_(digits, pc.equal(written, b"-")))
+    if plain is not written:
+        digits = pc.or_(digits, pc.equal(written, b"-"))
+    right = pc.and_(status.is_valid(), digits)
     if end:
         right = pc.and_(right, pc.ends_with(values, end))
         right = pc.and_(right, pc.greater(pc.binary_length(values), 5))
