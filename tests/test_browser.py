@@ -208,6 +208,34 @@ def test_usual_agents_are_answered_in_a_column() -> None:
     assert not asked._known
 
 
+NAMES = st.sampled_from([name for name, _ in load_families().values()])
+SHORT = st.builds(
+    "".join,
+    st.lists(
+        NAMES
+        | NAMES.map(str.lower)
+        | st.sampled_from([*"/ -;.7", "/12", "/1234", "/v5", "compatible; ", "\t", "\n", "\x1c", "x"]),
+        max_size=4,
+    ),
+)
+
+
+@given(st.lists(SHORT, min_size=1, max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_many_short_agents_have_the_answers_of_each(agents: list[str]) -> None:
+    """Names of the list and what is like them: as `filter` writes them, in other letters, with other versions."""
+    assert_alike([*agents])
+
+
+def test_made_up_agents_are_answered_in_a_column() -> None:
+    """A flood of short ones that are nobody's asks the engine for none of them."""
+    asked = Agents()
+    family, major = asked.column(pl.Series([f"{number:x} zz" for number in range(MANY)]))
+    assert set(family) == {"other"}
+    assert set(major) == {""}
+    assert not asked._known
+
+
 @given(st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_a_rule_needs_is_in_all_that_it_matches(data: st.DataObject) -> None:

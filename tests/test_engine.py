@@ -138,6 +138,14 @@ AGENTS = st.lists(
 def test_agents_that_surely_are_bots_are_found_by_their_words_first(agent: str) -> None:
     """The words that are looked for first stand in all that the rule finds."""
     assert agents._is_surely_bot(agent) == (agents._SURE_BOT.search(agent) is not None)
+    assert agents._is_bot(agent) == (agents._BOT.search(agent) is not None)
+
+
+@given(st.from_regex(agents._BOT) | st.from_regex(agents._SURE_BOT))
+def test_what_says_that_it_is_a_bot_holds_one_of_the_words(agent: str) -> None:
+    """Whatever either rule finds, in whatever spelling."""
+    assert agents._is_bot(agent) == (agents._BOT.search(agent) is not None)
+    assert agents._is_surely_bot(agent) == (agents._SURE_BOT.search(agent) is not None)
 
 
 class Numbers:

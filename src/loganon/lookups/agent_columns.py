@@ -1,7 +1,7 @@
 """The answers for the usual ones of many agents at once: the same rules, tried on a column, in the same order.
 
 Of the rules those are tried that a usual browser's agent could meet. Every other one needs a text that is in no such
-agent; an agent that holds one of these texts is left, and so is what is no ASCII, or so short that it may be a name.
+agent; an agent that holds one of these texts is left, and so is what is no ASCII, or says no more than a name.
 All of them are looked for at once. A test compares both ways.
 """
 
@@ -36,8 +36,11 @@ _USUAL = tuple(
 _COMMON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
 """What most agents are like: texts that it holds do not tell that a rule is not met."""
 
+_FRAME = "mozilla/5.0 (compatible; )"
+"""What stands in agents of any kind."""
+
 _WITHIN = 5
-"""So many characters of a text are looked for, where no usual agent holds them.
+"""So many characters of a text are looked for, where they are not of a usual agent or of what is in many.
 
 What holds them and not the text is left, too, which changes no answer; and the automaton of all texts stays so small
 that the engine keeps it whole: no agent made for it makes it be built again and again.
@@ -46,6 +49,8 @@ that the engine keeps it whole: no agent made for it makes it be built again and
 Name = Callable[[str], str]
 Rule = tuple[str, str | None, str | None]
 _MAJOR = "^[0-9]{1,3}$"
+_VERSION = "/[0-9]{1,3}$"
+_SAYS = "[0-9A-Za-z]"
 _NO_ASCII = r"[^\x00-\x7f]"
 _LATER_GROUPS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(\((?!\?))", re.DOTALL)
 _OPTIONAL_END = re.compile(r"(?:\(\?:\\\.\(\\d\+\)\|\))+\Z")  # `(?:\.(\d+)|)`, perhaps more than once
@@ -94,7 +99,8 @@ class AgentColumns:
 
     `rules`: pattern, family and major of each (family None: the first group; major None: the second). `name`: from the
     family that a rule gives (empty: none gave one) to the one to answer. `others`: patterns, and `texts`: texts, of
-    which nothing is in an agent that is not left. That is longer than `least` characters, and no longer than `most`.
+    which nothing is in an agent that is not left. That is none of `names`, with a version or without, and not without
+    a letter or a digit; and it is no longer than `most` characters.
     """
 
     def __init__(
@@ -104,7 +110,7 @@ class AgentColumns:
         *,
         others: Iterable[str],
         texts: Iterable[str],
-        least: int,
+        names: Iterable[str],
         most: int,
     ) -> None:
         rare = {text.lower() for text in texts}
@@ -121,14 +127,15 @@ class AgentColumns:
         groups = [list(rules) for _, rules in groupby(tried, key=lambda rule: bool(rule.told))]
         self._groups = [(_asked(rules), rules) for rules in groups]
         self._name = name
-        self._least, self._most = least, most
+        self._names = pl.Series(names, dtype=pl.String)
+        self._longest = max(map(len, self._names)) + len("/000")
+        self._most = most
 
     def __call__(self, agents: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Both are null for each agent that is left."""
-        length = agents.str.len_bytes()
-        usual = (length > self._least) & (length <= self._most) & ~agents.str.contains(self._left)
+        usual = (agents.str.len_bytes() <= self._most) & ~agents.str.contains(self._left)
         places = usual.fill_null(value=False).arg_true()
-        rest = _Placed(agents.gather(places), places)
+        rest = self._without_names(_Placed(agents.gather(places), places))
         answers = []
         for asked, rules in self._groups:
             mine, rest = rest.parted(asked) if asked else (rest, rest.none)
@@ -145,6 +152,15 @@ class AgentColumns:
         order = pl.repeat(None, len(agents), dtype=pl.UInt32, eager=True)
         order = order.scatter(places, pl.int_range(len(places), dtype=pl.UInt32, eager=True))
         return family.gather(order), major.gather(order)
+
+    def _without_names(self, agents: _Placed) -> _Placed:
+        short = agents.agents.str.len_bytes() <= self._longest
+        if not short.any():
+            return agents
+        few = agents.agents.filter(short)
+        more = few.str.contains(_SAYS) & ~few.str.replace(_VERSION, "").is_in(self._names)
+        kept = (~short).scatter(short.arg_true(), more)
+        return _Placed(agents.agents.filter(kept), agents.places.filter(kept))
 
     def _answers(self, families: pl.Series, majors: pl.Series) -> tuple[pl.Series, pl.Series]:
         distinct = families.unique().to_list()
@@ -195,7 +211,7 @@ def _asked(rules: Iterable[_Rule]) -> str:
 
 def _begin(text: str) -> str:
     begin = text[:_WITHIN]
-    return text if any(begin in agent for agent in _USUAL) else begin
+    return text if any(begin in agent for agent in (*_USUAL, _FRAME)) else begin
 
 
 def _shortened(pattern: str, groups: int) -> str:

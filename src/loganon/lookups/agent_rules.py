@@ -27,10 +27,12 @@ def find_system(agent: str) -> str | None:
     return None if found is None else found.family
 
 
-def make_columns(name: Name, *, others: Iterable[str], texts: Iterable[str], least: int, most: int) -> AgentColumns:
+def make_columns(
+    name: Name, *, others: Iterable[str], texts: Iterable[str], names: Iterable[str], most: int
+) -> AgentColumns:
     """The rules for browsers, for the usual ones of many agents at once."""
     rules = map(attrgetter("regex", "family", "major"), load_lazy_builtins()[0])
-    return AgentColumns(rules, name, others=others, texts=texts, least=least, most=most)
+    return AgentColumns(rules, name, others=others, texts=texts, names=names, most=most)
 
 
 @cache

@@ -50,11 +50,17 @@ _BOT = re.compile(
     r"|thumbnail|lighthouse|newspaper|outbrain|zabbix|aggregator|selenium|playwright|puppeteer",
     re.IGNORECASE | re.ASCII,
 )
+_WORDS = (
+    *("bot", "crawl", "spider", "slurp", "scrap", "archiver", "indexer", "validator", "check", "monitoring", "feed"),
+    *("favicon", "://", "@", "screenshot", "preview", "fetcher", "scanner", "research", "headless", "thumbnail"),
+    *("lighthouse", "newspaper", "outbrain", "zabbix", "aggregator", "selenium", "playwright", "puppeteer"),
+)
+"""One of these, in small letters, is in all that `_BOT` finds: they are looked for in a tenth of its time."""
 _SURE_WORDS = (
     *("bot", "crawler", "spider", "://", "headless", "lighthouse", "selenium", "playwright", "puppeteer"),
     *("linkcheck", "feed fetcher", "@"),
 )
-"""One of these, in small letters, is in all that `_SURE_BOT` finds: they are looked for in a tenth of its time."""
+"""The same of `_SURE_BOT`."""
 _SURE_BOT = re.compile(
     r"(?<!cu)bot\b|(?<!cu)bot/|crawler|spider|\+https?://|[; (]https?://|headless|lighthouse|selenium|playwright"
     r"|puppeteer|robots/|linkcheck|feed fetcher|@[0-9a-z-]{1,64}\.[a-z]",
@@ -106,7 +112,7 @@ def _columns() -> AgentColumns:
         lambda family: families.get(family.strip().casefold(), OTHER)[0],
         others=(_BOT.pattern, _SURE_BOT.pattern),
         texts=programs,
-        least=max(map(len, families)) + len("/000"),
+        names=[name for name, _ in families.values()],
         most=LONGEST,
     )
     return columns
@@ -180,12 +186,17 @@ def _resolve(agent: str) -> Answer:
     found = _rules().find_browser(agent)
     named = load_families().get(found[0].strip().casefold()) if found is not None else None
     if found is None or named is None:
-        return _program(agent) or (OTHER_BOT if _BOT.search(agent) else OTHER)
+        return _program(agent) or (OTHER_BOT if _is_bot(agent) else OTHER)
     name, kind = named
     if kind == "browser" and agent.startswith("Mozilla/") and _is_surely_bot(agent):
         return _program(agent) or OTHER_BOT
     major = found[1]
     return name, major if _MAJOR.fullmatch(major) else ""
+
+
+def _is_bot(agent: str) -> bool:
+    small = agent.lower()
+    return any(word in small for word in _WORDS) and _BOT.search(agent) is not None
 
 
 def _is_surely_bot(agent: str) -> bool:
