@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 
 import polars as pl
 import pyarrow as pa
@@ -15,7 +16,16 @@ from hypothesis import strategies as st
 from loganon.aggregate import are_named, merge
 from loganon.store import folds
 from loganon.store.cell import Footer, encode_cell, encode_footer
-from loganon.store.folds import Limits, cap_cell, count_values, find_rare, rare_values, replace_numbers, replace_values
+from loganon.store.folds import (
+    Limits,
+    cap_cell,
+    count_values,
+    distinct_values,
+    find_rare,
+    rare_values,
+    replace_numbers,
+    replace_values,
+)
 from loganon.threads import in_order
 from support.store_cases import SPEC, TIME
 
@@ -61,6 +71,34 @@ def test_a_day_folds_alike_however_it_is_encoded(days: list[Rows], together: int
                 expected = replace_values(one, fold, rare)
                 assert replace_numbers(other, fold, gone).cast(SPEC.schema).equals(expected)
                 assert replace_values(other, fold, rare).cast(SPEC.schema).equals(expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32).map(Random), st.integers(1, 5000), st.booleans())
+def test_values_are_counted_under_the_numbers_that_they_are_replaced_by(random: Random, most: int, coded: bool) -> None:
+    """However many values an hour has, in whatever order: the count at each number is that of the number's value."""
+    paths = [random.randrange(most) for _ in range(5000)]
+    majors = [random.randrange(90) for _ in paths]
+    table = pa.table(
+        [
+            pa.array([0] * len(paths), TIME),
+            pa.array([f"/{path}" for path in paths], pa.string()),
+            pa.array([f"b{major % 7}" for major in majors], pa.string()),
+            pa.array([f"{major}" for major in majors], pa.string()),
+            pa.array([True] * len(paths), pa.bool_()),
+            pa.array([1] * len(paths), pa.int64()),
+            pa.array([10] * len(paths), pa.int64()),
+        ],
+        schema=SPEC.schema,
+    )
+    if coded:
+        table = table.set_column(1, "file", table["file"].dictionary_encode())
+    for fold in SPEC.folds:
+        counts = count_values(table, fold)
+        assert counts.select(fold.columns).equals(distinct_values(table, fold.columns)[1])
+        rows = pl.DataFrame([pl.Series(name, table[name].cast(pa.string())) for name in fold.columns])
+        expected = rows.group_by(fold.columns).len().rows()
+        assert sorted(counts.rows()) == sorted(expected)
 
 
 @settings(max_examples=40, deadline=None)

@@ -51,15 +51,11 @@ def distinct_values(table: pa.Table, columns: Sequence[str]) -> tuple[pa.Array, 
 
 def count_values(table: pa.Table, fold: Fold) -> pl.DataFrame:
     """The field's distinct values in the table by number (see `distinct_values`), each with its requests."""
-    encoded = [_whole(table[name]) for name in fold.columns]
-    rows = pa.table([*(column.indices for column in encoded), table[REQUESTS]], [*fold.columns, REQUESTS])
-    sums = rows.group_by(list(fold.columns), use_threads=False).aggregate([(REQUESTS, "sum")])  # as they first come
-    found = [
-        column.dictionary.take(sums[name].combine_chunks()) for name, column in zip(fold.columns, encoded, strict=True)
-    ]
-    return pl.DataFrame(
-        [*(pl.Series(*each) for each in zip(fold.columns, found, strict=True)), pl.Series(REQUESTS, sums[_SUM])]
-    )
+    numbers, values = distinct_values(table, fold.columns)
+    rows = pa.table([numbers, table[REQUESTS]], [_NUMBER, REQUESTS])
+    sums = rows.group_by(_NUMBER, use_threads=False).aggregate([(REQUESTS, "sum")])  # in no order that is promised
+    requests = pl.zeros(len(values), dtype=pl.Int64, eager=True)
+    return values.with_columns(requests.scatter(pl.Series(sums[_NUMBER]), pl.Series(sums[_SUM])).alias(REQUESTS))
 
 
 def rare_values(counts: Sequence[pl.DataFrame], fold: Fold) -> pl.DataFrame:
