@@ -54,14 +54,16 @@ def test_reading_goes_on_beside_a_commit_and_no_commit_beside_another(
     log: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first commit waits until a later chunk has been treated; all but the last are made in a thread of their own,
-    none while another is made.
+    none while another is made, and nothing is read twice.
     """
-    treat, later, begun, alone, threads = Pipeline.treat, Event(), Event(), Lock(), []
+    treat, later, begun, alone, threads, read = Pipeline.treat, Event(), Event(), Lock(), [], []
 
     def treated(self: Pipeline, *given: object) -> object:
         if begun.is_set():
             later.set()
-        return treat(self, *given)  # type: ignore[arg-type]  # as it came
+        found = treat(self, *given)  # type: ignore[arg-type]  # as it came
+        read.append(found.lines)
+        return found
 
     def wait(_: int) -> None:
         assert alone.acquire(blocking=False)
@@ -74,6 +76,7 @@ def test_reading_goes_on_beside_a_commit_and_no_commit_beside_another(
     _before(monkeypatch, wait)
     summary = ingest(store, [log], policy=plain_policy())
     assert (summary.exit_code, summary.counted, hours_of(store)) == (0, len(LINES), counts_of(LINES))
+    assert sum(read) == len(LINES)
     assert threads.count(False) > 3
     assert True not in threads[:-1]
 
