@@ -138,5 +138,8 @@ def test_one_piece_of_work_at_a_time() -> None:
     aside.begin(lambda: end(1))
     with pytest.raises(KeyboardInterrupt):
         aside.begin(lambda: end(2))
-    aside.settle()
+    aside.close()
     assert order == [0, 1]
+    aside.begin(lambda: end(3))
+    aside.close()
+    assert order == [0, 1, 3]

@@ -204,7 +204,7 @@ class Ingest:
                     if self._fullness() >= 1:
                         self._make_room(log, ahead)
         finally:
-            self._settle(log)
+            self._settle(log, last=True)
         self._judge(log, same=source.retest())
         self._note_rest(log, source)
 
@@ -284,10 +284,13 @@ class Ingest:
         self._batch = [keep]
         self._aside.begin(partial(self._commit, [log for log in self._handed if log.lines]))
 
-    def _settle(self, keep: OpenLog) -> None:
-        """No commit is under way; its error is raised here. `keep` goes on from what was committed of it."""
+    def _settle(self, keep: OpenLog, *, last: bool = False) -> None:
+        """No commit is under way; its error is raised here. `keep` goes on from what was committed of it.
+
+        `last`: no other will be of this log.
+        """
         with self._returned():
-            self._aside.settle()
+            self._aside.close() if last else self._aside.settle()
             for log in self._handed:
                 if log.id == keep.id:
                     keep.before = log.before

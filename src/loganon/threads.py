@@ -32,21 +32,32 @@ def in_order(work: Callable[[_Item], _Found], items: Iterable[_Item], *, threads
 
 
 class Aside:
-    """One piece of work at a time, in a thread beside its user's."""
+    """One piece of work at a time, in a thread beside its user's, which is the same until `close`.
+
+    A thread that begins has no memory of its own yet: of a commit 5,000 pages more were touched for the first time.
+    """
 
     def __init__(self) -> None:
-        self._under_way: tuple[ThreadPoolExecutor, Future[None]] | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._under_way: Future[None] | None = None
 
     def begin(self, work: Callable[[], None]) -> None:
         """`work` is under way; what was before it has ended: see `settle`."""
         self.settle()
-        pool = ThreadPoolExecutor(1, thread_name_prefix="aside")
-        self._under_way = pool, pool.submit(work)
+        self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="aside")
+        self._under_way = self._pool.submit(work)
 
     def settle(self) -> None:
-        """Nothing is under way any more, and no thread left. What the work raised is raised here, once."""
+        """Nothing is under way any more. What the work raised is raised here, once."""
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
-            pool, future = under_way
-            with pool:
-                future.result()
+            under_way.result()
+
+    def close(self) -> None:
+        """As `settle`, and no thread is left."""
+        pool, self._pool = self._pool, None
+        try:
+            self.settle()
+        finally:
+            if pool is not None:
+                pool.shutdown()
