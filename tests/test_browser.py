@@ -284,7 +284,7 @@ def test_the_automaton_of_all_texts_stays_small() -> None:
 
 
 def test_all_patterns_of_a_column_stay_compiled() -> None:
-    """polars keeps the 32 patterns that a thread has used last, and compiles what it has dropped: 8 ms for the texts."""
+    """polars keeps the 32 patterns that a thread has used last; what it has dropped it compiles, the texts in 8 ms."""
     columns = _columns()
     patterns = {rule.pattern for _, rules in columns._groups for rule in rules}
     assert len(patterns | {asked for asked, _ in columns._groups} | {columns._left, "major"}) <= 32

@@ -229,6 +229,33 @@ def test_cache_is_bounded_and_silent(monkeypatch: pytest.MonkeyPatch) -> None:
         pickle.dumps(treatment)
 
 
+@given(st.lists(st.lists(st.integers(0, 90), max_size=60), max_size=10))
+def test_a_flood_of_clients_has_the_same_answers(chunks: list[list[int]]) -> None:
+    """Held or not, each row has its client's own answer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held, "MOST_VALUES", 40)
+        patch.setattr(held, "UNHELD", 2)
+        treatment = make_provider(databases=[Table(Candidate(3320, None))])
+        for chunk in chunks:
+            names = [f"2003::{n}" if n < 80 else f"h{n}.arcor-ip.net" for n in chunk]
+            expected = ["t-ipconnect.de" if n < 80 else "arcor-ip.net" for n in chunk]
+            rows = pl.Series([None, *names, "", None], dtype=pl.String)
+            assert treatment(rows)[0].to_list() == ["unknown", *expected, "unknown", "unknown"]
+
+
+def test_in_a_flood_a_client_is_looked_up_once_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nothing is held a client that stands in many rows is asked for once."""
+    monkeypatch.setattr(held, "MOST_VALUES", 40)
+    table = Table(Candidate(3320, None))
+    treatment = make_provider(databases=[table])
+    for turn in range(2):
+        treatment(pl.Series([f"2003:{turn}::{n}" for n in range(30)]))
+    table.asked.clear()
+    treatment(pl.Series(["2003::1", "2003::2"] * 20))
+    assert len(treatment) == 0, "nothing is held"  # type: ignore[arg-type]  # it is a `Held`
+    assert sorted(table.asked) == ["2003::1", "2003::2"]
+
+
 def test_private_share() -> None:
     """A value's client is private when its address is; in a list, that of the client."""
     trusted: list[Network] = [ip_network("10.0.0.0/8")]

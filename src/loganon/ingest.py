@@ -229,8 +229,10 @@ class Ingest:
     def _make_room(self, log: OpenLog, ahead: Ahead) -> None:
         """The batch's rows are counted together; where that is still half of what it may hold, it is committed.
 
-        Where it was so the last time they are counted together beside the reading, as part of the commit.
+        Where it was so the last time they are counted together beside the reading, as part of the commit. That is asked
+        when the last commit has ended, so that the same log always has the same commits.
         """
+        self._settle(log)
         if not self._distinct:
             log.compact(self._policy.spec)
             self._distinct = self._fullness() >= 1 / 2
@@ -279,7 +281,6 @@ class Ingest:
 
         Until it is settled nothing else asks the store, or what is known of its records.
         """
-        self._settle(keep)
         self._handed = [log.hand_over() if log is keep else log for log in self._batch]
         self._batch = [keep]
         self._aside.begin(partial(self._commit, [log for log in self._handed if log.lines]))

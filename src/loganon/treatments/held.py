@@ -96,6 +96,13 @@ class Held:
     def _anew(self, values: pl.Series) -> pa.DictionaryArray:
         """The answers of values that are not numbered as they come; nothing is held."""
         self._clear()
+        if self.each:  # answers are dear: each distinct value's once
+            rows = _strings(values).dictionary_encode(null_encoding="encode")
+            answers = self._anew_of(pl.Series(rows.dictionary))
+            return pa.DictionaryArray.from_arrays(answers.indices.take(rows.indices), answers.dictionary)
+        return self._anew_of(values)
+
+    def _anew_of(self, values: pl.Series) -> pa.DictionaryArray:
         fresh = self._fresh(values.fill_null(""))
         if values.null_count():
             fresh = fresh.set(values.is_null(), self._none)
