@@ -19,12 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loganon.chunks import Chunk, Window
+from loganon.encoding import Encoding
 from loganon.exclude import Columns, Consent, Exclude, Rule
 from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format
 from loganon.gate import Gate
 from loganon.lookups import Lookups
-from loganon.parse import Parsed, Parser, ParseState, Reject, encoded, make_parser
+from loganon.parse import Parsed, Parser, ParseState, Reject, make_parser
 from loganon.parse.layouts import LAYOUT
 from loganon.treatments import Treatment
 from loganon.treatments.held import Held
@@ -96,6 +97,7 @@ class Permit:
         self._steps = tuple(_steps(policy, raw, lookups))
         self._each = frozenset(s.raw for s in self._steps if s.each) - {s.raw for s in self._steps if not s.each}
         self._each -= exclude.raw
+        self._encoding = Encoding()
 
     @property
     def kept(self) -> dict[str, tuple[str, ...]]:
@@ -109,7 +111,7 @@ class Permit:
 
     def _treated(self, parsed: Parsed, window: Window) -> Result:
         rejected = Counter(parsed.rejected)
-        columns = {name: c if name in self._each else encoded(c) for name, c in parsed.columns.items()}
+        columns = {name: c if name in self._each else self._encoding(name, c) for name, c in parsed.columns.items()}
         keep = _judge(self._refusals(columns, parsed.rows, window), rejected)
         columns = columns if keep is None else {name: c.filter(keep) for name, c in columns.items()}
         counted = parsed.rows if keep is None else len(columns["time"])

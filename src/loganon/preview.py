@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loganon.chunks import Chunk, Window
+from loganon.encoding import encoded
 from loganon.errors import UnreadableDataError
 from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format, load_formats, with_fields
 from loganon.lookups import Lookups
-from loganon.parse import Reject, directives_of, encoded, make_parser
+from loganon.parse import Reject, directives_of, make_parser
 from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import build
 from loganon.policy import Policy

@@ -10,7 +10,7 @@ from importlib import import_module
 from loganon.formats import Format
 from loganon.parse import directives
 from loganon.parse.directives import Directive
-from loganon.parse.parsed import REASONS, Parsed, Parser, ParseState, Reject, encoded
+from loganon.parse.parsed import REASONS, Parsed, Parser, ParseState, Reject
 from loganon.parse.typed import JUDGED
 from loganon.parse.wrappers import Unwrapped, whole_lines
 
@@ -22,7 +22,6 @@ __all__ = [
     "Parser",
     "Reject",
     "directives_of",
-    "encoded",
     "make_parser",
     "whole_lines",
 ]

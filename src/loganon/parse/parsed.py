@@ -46,14 +46,6 @@ class Parsed:
     exact: int
 
 
-def encoded(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """A column of `Parsed`; a text as a dictionary."""
-    if not pa.types.is_binary(column.type):
-        return column
-    codes = column.dictionary_encode()
-    return codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
-
-
 class Parser(Protocol):
     """Reads the lines of a chunk; `raw` names the columns that the format can give."""
 
