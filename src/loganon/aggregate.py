@@ -5,7 +5,7 @@ Strings are compared as bytes. Counts and bytes are int64.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
@@ -92,14 +92,15 @@ class _Key:
         """How many bits a rank takes."""
         return (len(self.values) - 1).bit_length()
 
-    def ranks(self, shift: int = 0) -> list[pa.Array]:
-        """The rank of each row's value, so many bits to the left, by chunk (uint64)."""
+    def ranks(self, shift: int = 0) -> Iterator[pa.Array]:
+        """The rank of each row's value, so many bits to the left, chunk by chunk (uint64)."""
         by = pa.scalar(shift, pa.uint64())
-        return [_take(pc.shift_left(ranks, by), codes) for ranks, codes in self.chunks]
+        return (_take(pc.shift_left(ranks, by), codes) for ranks, codes in self.chunks)
 
     def coded(self, ranks: pa.Array) -> pa.DictionaryArray:
         """The column in which these ranks stand, as a dictionary."""
-        return pa.DictionaryArray.from_arrays(ranks.cast(pa.int32(), safe=False), self.values, safe=False)
+        codes = ranks.cast(pa.uint32(), safe=False).view(pa.int32())
+        return pa.DictionaryArray.from_arrays(codes, self.values, safe=False)
 
 
 def _summed(keys: Sequence[_Key], measures: Sequence[pa.Array]) -> tuple[list[pa.Array], list[pa.Array]]:
@@ -118,8 +119,11 @@ def _summed(keys: Sequence[_Key], measures: Sequence[pa.Array]) -> tuple[list[pa
     parts = zip(*(key.ranks(shift) for key, shift in zip(keys, ends[1:], strict=True)), strict=True)
     packed = pa.chunked_array([reduce(pc.add, part) for part in parts]).combine_chunks()
     if together:
-        both = pc.add(packed, pl.int_range(rows, dtype=pl.UInt64, eager=True).to_arrow())
-        both = pl.Series(both).sort(multithreaded=False).to_arrow()  # two threads save little time and cost half more
+        packed = pc.add(packed, pl.int_range(rows, dtype=pl.UInt64, eager=True).to_arrow())
+        both = (
+            pl.Series(packed).sort(multithreaded=False).to_arrow()
+        )  # two threads save little time, and cost half more
+        del packed  # what is freed here is used again below: of fresh memory each page has a price
         at, ordered = _bits(both, 0, place), pc.shift_right(both, pa.scalar(place, pa.uint64()))
         ends = [end - place for end in ends]
     else:
@@ -153,7 +157,7 @@ def _summed_wide(keys: Sequence[_Key], measures: Sequence[pa.Array]) -> tuple[li
     names = [f"key {n}" for n in range(len(keys))]
     sums = [f"sum {n}" for n in range(len(measures))]
     frame = pl.DataFrame(
-        {name: pl.Series(pa.chunked_array(key.ranks())) for name, key in zip(names, keys, strict=True)}
+        {name: pl.Series(pa.chunked_array(list(key.ranks()))) for name, key in zip(names, keys, strict=True)}
         | {name: pl.Series(column) for name, column in zip(sums, measures, strict=True)}
     )
     summed = frame.group_by(names).agg(pl.col(sums).sum()).sort(names)
