@@ -14,8 +14,8 @@ _GENERATIONS = (100_000, 50, 1000)
 """Objects until a pass of the garbage collector: each of the last generation goes over all modules again."""
 
 
-_MEMORY = {"MIMALLOC_PURGE_DELAY": "1000", "MIMALLOC_ALLOW_THP": "0"}
-"""pyarrow's allocator keeps freed pages for a second (ms): to get each anew at once took an eighth of a run's CPU
+_MEMORY = {"MIMALLOC_PURGE_DELAY": "400", "MIMALLOC_ALLOW_THP": "0"}
+"""pyarrow's allocator keeps freed pages for 400 ms: to get each anew at once took an eighth of a run's CPU
 seconds. It asks for no huge pages: where memory is in pieces, one takes the system longer than 512 small ones."""
 
 
