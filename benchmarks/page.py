@@ -77,11 +77,13 @@ def machine() -> list[str]:
     named = [f"{name} {found}" for name in packages if (found := installed(name))]
     named += [found for command in programs if (found := first_line(command))]
     processor = model[1] if model else platform.processor()
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "C"
     commit = first_line(("git", "rev-parse", "--short", "HEAD"))
     return [
         f"- measured: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}",
         f"- machine: {processor}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}",
         f"- Python {platform.python_version()}; {'; '.join(named)}",
+        f"- locale: {locale}, where nothing else is said: in C, sed reads bytes, in UTF-8 characters",
     ]
 
 

@@ -96,14 +96,19 @@ def peers(lines: int, wanted: Wanted) -> tuple[list[Subject], list[str]]:
     few, small = lines // SLOW_LINES, part.stat().st_size
     report = ["--log-format=COMBINED", "--anonymize-ip", "--no-progress", "--no-global-config", "-o", "report.json"]
     anonip = Path(PYTHON).with_name("anonip")
-    known = {
-        "duckdb": Subject(DUCKDB, lambda folder: duckdb_words(plain, folder), lines, size),
-        "sed": Subject(SED_NAME, fixed("sed", "-E", SED, plain), lines, size),
-        "anonip": Subject(ANONIP, fixed(anonip if anonip.exists() else "anonip"), few, small, stdin=part),
-        "goaccess": Subject(GOACCESS, fixed("goaccess", plain, *report), lines, size),  # slower the more it has seen
-    }
-    there = [name for name in known if name == "duckdb" or shutil.which(name) or (name == "anonip" and anonip.exists())]
-    return [known[name] for name in there if wanted(known[name].name)], [name for name in known if name not in there]
+    known = (
+        ("duckdb", Subject(DUCKDB, lambda folder: duckdb_words(plain, folder), lines, size)),
+        ("sed", Subject(SED_NAME, fixed("sed", "-E", SED, plain), lines, size)),
+        ("sed", Subject(f"{SED_NAME}, LC_ALL=C", fixed("env", "LC_ALL=C", "sed", "-E", SED, plain), lines, size)),
+        ("anonip", Subject(ANONIP, fixed(anonip if anonip.exists() else "anonip"), few, small, stdin=part)),
+        ("goaccess", Subject(GOACCESS, fixed("goaccess", plain, *report), lines, size)),  # slower the more it has seen
+    )
+    programs = dict.fromkeys(program for program, _ in known)
+    there = [
+        name for name in programs if name == "duckdb" or shutil.which(name) or (name == "anonip" and anonip.exists())
+    ]
+    found = [subject for program, subject in known if program in there and wanted(subject.name)]
+    return found, [name for name in programs if name not in there]
 
 
 def ingest(log: Path) -> Callable[[Path], Sequence[str | Path]]:

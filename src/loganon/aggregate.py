@@ -120,9 +120,7 @@ def _summed(keys: Sequence[_Key], measures: Sequence[pa.Array]) -> tuple[list[pa
     packed = pa.chunked_array([reduce(pc.add, part) for part in parts]).combine_chunks()
     if together:
         packed = pc.add(packed, pl.int_range(rows, dtype=pl.UInt64, eager=True).to_arrow())
-        both = (
-            pl.Series(packed).sort(multithreaded=False).to_arrow()
-        )  # two threads save little time, and cost half more
+        both = pl.Series(packed).sort(multithreaded=False).to_arrow()  # two threads save little, and cost half more
         del packed  # what is freed here is used again below: of fresh memory each page has a price
         at, ordered = _bits(both, 0, place), pc.shift_right(both, pa.scalar(place, pa.uint64()))
         ends = [end - place for end in ends]
