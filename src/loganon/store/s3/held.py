@@ -205,7 +205,9 @@ class S3Held:
         start = part.before.done if part.before else 0
         if record.done <= start:
             raise ValueError("a batch goes forward in its source")
-        stored = StoredBatch(secrets.token_hex(16), source, start, record, spec, _parts(placed, source), dict(notes))
+        stored = StoredBatch(
+            secrets.token_hex(16), source, start, record, spec, _parts(placed, source, spec), dict(notes)
+        )
         return stored, placed.expired[source]
 
 
@@ -227,5 +229,6 @@ def _birth(part: SourceBatch, now: datetime) -> Birth:
     return Birth(record, now.astimezone(UTC).date())
 
 
-def _parts(placed: Placed, source: str) -> dict[CellName, Part]:
-    return {name: Part(placed.lines[name][source], rows) for name, rows in placed.cells()}
+def _parts(placed: Placed, source: str, spec: TableSpec) -> dict[CellName, Part]:
+    """The rows with their texts: whoever finds the batch takes the table's shape from them."""
+    return {name: Part(placed.lines[name][source], rows.cast(spec.schema)) for name, rows in placed.cells()}
