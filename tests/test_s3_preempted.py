@@ -93,6 +93,14 @@ def test_two_writers() -> None:
     )
 
 
+def test_a_batch_says_the_shape_of_the_table() -> None:
+    """Who finds the batch of a writer that died knows the table by it, however the writer's rows were coded."""
+    ((key, data),) = orphaned(new_memory(), 2)[1].items()
+    found = decode_batch(data, key).spec
+    assert found is not None
+    assert found.schema == SPEC.schema
+
+
 def test_a_late_request() -> None:
     """While one brings an orphaned batch into the table, others finish it, and a request of a writer that is long
     overtaken arrives at the same key, with more lines than the batch had: it never counts."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loganon.buckets import Bucket
@@ -71,7 +72,7 @@ def writer(
                 parts = tuple(part for part in found.values() if part)
                 if not parts:
                     return
-                rows = table([line for log, part in found.items() if part for line in _lines(logs[log], part)])
+                rows = _coded(table([line for log, part in found.items() if part for line in _lines(logs[log], part)]))
                 try:
                     held.commit(Batch(rows, parts), SPEC, now=now, writer=name, footer={"lists": "1"})
                 except ConflictError:
@@ -80,6 +81,12 @@ def writer(
                 raise error
 
     return act
+
+
+def _coded(rows: pa.Table) -> pa.Table:
+    """The rows as a run gives them: texts as dictionaries."""
+    columns = [column.dictionary_encode() if pa.types.is_string(column.type) else column for column in rows.columns]
+    return pa.table(columns, schema=pa.schema([f.with_type(c.type) for f, c in zip(rows.schema, columns, strict=True)]))
 
 
 def keeper(cutoffs: Iterable[date], *, now: datetime = NOW) -> Callable[[Bucket], None]:
