@@ -55,7 +55,7 @@ def next_part(name: str, log: Log, before: Record | None, step: int) -> SourceBa
     counts = Counter(old.lines) + Counter(counted=len(lines))
     newest = max([*cells, *([old.newest] if old.newest else [])])
     after = replace(old, lines=dict(counts), done=old.done + LENGTH * len(lines), newest=newest)
-    return SourceBatch(before, after, cells, table(lines))
+    return SourceBatch(before, after, cells, _coded(table(lines)))
 
 
 def writer(
