@@ -10,7 +10,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from loganon.buckets import Bucket, DeniedError, Location, RejectedError, UnclearError, Written, parse_location
+from loganon.buckets import (
+    Bucket,
+    DeniedError,
+    Location,
+    RefusedError,
+    RejectedError,
+    UnclearError,
+    Written,
+    parse_location,
+)
 from loganon.errors import BusyError, CannotWriteError, ConfigurationError, InputOutputError
 from loganon.periods import parse_period
 from loganon.store import Batch, ConflictError, OutdatedError, plan_retention
@@ -251,6 +260,26 @@ class Versioned(Memory):
 
     def put(self, key: str, data: bytes, *, tag: str | None) -> Written:
         return Written(Memory.put(self, key, data, tag=tag).tag, "null")
+
+
+class Lossy(Memory):
+    """A service that refuses the fourth write of all, whose condition holds: as where its reply was lost."""
+
+    writes = 0
+
+    def put(self, key: str, data: bytes, *, tag: str | None) -> Written:
+        self.writes += 1
+        if self.writes == 4:
+            raise RefusedError
+        return Memory.put(self, key, data, tag=tag)
+
+
+def test_a_lost_reply_is_no_unfit_service() -> None:
+    """One write that fails by chance while the service is tried does not make it unfit."""
+    service = Lossy()
+    make_store(open_bucket(service))
+    assert service.writes > 8
+    assert not [key for key in service.objects if "/probes/" in key]
 
 
 def test_unfit_services() -> None:

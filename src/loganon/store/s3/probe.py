@@ -17,18 +17,11 @@ def probe(bucket: Bucket, *, accept_versioned: bool) -> None:
     Without conditional writes two writers would count the same lines. A bucket that has or had versioning (object lock
     needs it) answers a write with a version, and keeps what is deleted; `accept_versioned` lets that go by.
     """
-    key = f"{PROBES}/{secrets.token_hex(16)}"
-    written = _write(bucket, key)
-    try:
-        bucket.create(key, b"2")
-        bucket.replace(key, b"3", '"0"')
-        refused = bucket.get(key)
-        if refused is not None:
-            bucket.replace(key, b"4", refused.tag)
-        replaced = bucket.get(key)
-    finally:
-        bucket.delete(key)
-    if refused is None or replaced is None or (refused.data, replaced.data) != (b"1", b"4"):
+    for _ in range(_TRIES):  # a request that was lost on the way is no answer
+        written, kept = _try(bucket, f"{PROBES}/{secrets.token_hex(16)}")
+        if kept:
+            break
+    else:
         raise ConfigurationError(
             "this object store does not keep the conditions of a write (If-Match, If-None-Match)",
             where=bucket.where(),
@@ -40,6 +33,22 @@ def probe(bucket: Bucket, *, accept_versioned: bool) -> None:
             where=bucket.where(),
             fix="Take a bucket without; or, if a lifecycle rule deletes old versions in time, say --accept-versioned",
         )
+
+
+def _try(bucket: Bucket, key: str) -> tuple[Written, bool]:
+    """What the first write of `key` gave, and whether those whose condition did not hold were refused."""
+    written = _write(bucket, key)
+    try:
+        bucket.create(key, b"2")
+        bucket.replace(key, b"3", '"0"')
+        refused = bucket.get(key)
+        if refused is not None:
+            bucket.replace(key, b"4", refused.tag)
+        replaced = bucket.get(key)
+    finally:
+        bucket.delete(key)
+    kept = refused is not None and replaced is not None and (refused.data, replaced.data) == (b"1", b"4")
+    return written, kept
 
 
 def _write(bucket: Bucket, key: str) -> Written:
