@@ -105,7 +105,7 @@ def is_global(address: Address) -> bool:
     address = embedded(address)
     number = int(address)
     if isinstance(address, IPv4Address):
-        return not _within(number, _V4_FIRST, _V4_LAST)
+        return not special_v4(number)[0]
     return number >> 125 == 1 and not _within(number, _V6_FIRST, _V6_LAST)
 
 

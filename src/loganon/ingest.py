@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from loganon.admission import Admission
 from loganon.ahead import Ahead
@@ -19,7 +19,7 @@ from loganon.batching import account, gather, versions
 from loganon.chunks import Chunk, Window
 from loganon.errors import BusyError, MissingInputError, UnreadableDataError, UnreadableInputError
 from loganon.keys import Key
-from loganon.openlog import OpenLog, texts_of
+from loganon.openlog import OpenLog, Rest, texts_of
 from loganon.parse import Parsed, ParseState
 from loganon.pipeline import Pipeline, build
 from loganon.reading import Input, Reading
@@ -40,24 +40,6 @@ FLUSH_TEXTS = 8 << 20
 """Bytes of distinct texts that it may hold: of a log of which each line has a path of its own, about 150,000 rows."""
 
 _ATTEMPTS = 20
-
-
-class Rest(Protocol):
-    """What is known of a log where its reading ended: bytes after its last whole line, how it is compressed, how far it
-    was read itself, where it is damaged.
-    """
-
-    @property
-    def pending(self) -> int: ...  # noqa: D102 - as above
-
-    @property
-    def compression(self) -> str | None: ...  # noqa: D102 - as above
-
-    @property
-    def position(self) -> int: ...  # noqa: D102 - as above
-
-    @property
-    def damaged(self) -> int | None: ...  # noqa: D102 - as above
 
 
 class Ingest:
@@ -258,16 +240,8 @@ class Ingest:
             raise error
 
     def _note_rest(self, log: OpenLog, source: Rest) -> None:
-        """What of a log was not read: its unfinished line, what is damaged."""
-        log.summary.pending_bytes = source.pending
-        log.summary.position = source.position if source.compression else log.done
-        if source.damaged is not None:
-            damage = UnreadableDataError(
-                "the log is damaged; the lines before that were counted",
-                where=f"{log.summary.log}, decompressed offset {source.damaged}",
-                fix="Run again with a whole copy: it is gone on from there",
-            )
-            log.summary.fail("damaged", damage)
+        damage = log.note_rest(source)
+        if damage is not None:
             self._summary.errors.append(damage)
 
     def _flush(self) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
+from typing import Protocol
 
 import pyarrow as pa
 
 from loganon.aggregate import TableSpec, merge
+from loganon.errors import UnreadableDataError
 from loganon.formats import Format
 from loganon.keys import Key
 from loganon.pipeline import UNREAD, Result
@@ -16,6 +18,24 @@ from loganon.reading import Reading
 from loganon.sources.identity import fingerprint, marker
 from loganon.store import Record, SourceBatch
 from loganon.summary import COUNTED, LogSummary
+
+
+class Rest(Protocol):
+    """What is known of a log where its reading ended: bytes after its last whole line, how it is compressed, how far it
+    was read itself, where it is damaged.
+    """
+
+    @property
+    def pending(self) -> int: ...  # noqa: D102 - as above
+
+    @property
+    def compression(self) -> str | None: ...  # noqa: D102 - as above
+
+    @property
+    def position(self) -> int: ...  # noqa: D102 - as above
+
+    @property
+    def damaged(self) -> int | None: ...  # noqa: D102 - as above
 
 
 @dataclass(slots=True)
@@ -105,6 +125,20 @@ class OpenLog:
         self.cells.clear()
         self.tables.clear()
         self._begin_anew()
+
+    def note_rest(self, source: Rest) -> UnreadableDataError | None:
+        """What of the log was not read: its unfinished line, and what is damaged, which is the error."""
+        self.summary.pending_bytes = source.pending
+        self.summary.position = source.position if source.compression else self.done
+        if source.damaged is None:
+            return None
+        damage = UnreadableDataError(
+            "the log is damaged; the lines before that were counted",
+            where=f"{self.summary.log}, decompressed offset {source.damaged}",
+            fix="Run again with a whole copy: it is gone on from there",
+        )
+        self.summary.fail("damaged", damage)
+        return damage
 
     def _begin_anew(self) -> None:
         self.newest, self.redacted, self.exact, self.texts, self.compacted = None, 0, 0, 0, False

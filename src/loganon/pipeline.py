@@ -1,6 +1,7 @@
 """From a chunk of log to a permitted table: parse -> exclude -> window -> treat -> gate -> rows. No input or output.
 
-Work is done once per distinct value: the parser gives dictionaries, treatments change dictionaries, rows carry codes.
+Work is done once per distinct value: texts are encoded, treatments change dictionaries, rows carry codes. Only where a
+treatment finds a value as fast as it would be encoded is it asked for that of each row.
 """
 
 from __future__ import annotations

@@ -76,7 +76,10 @@ def _sealed(spec: TableSpec, rare: Mapping[CellName, list[pl.Series]], cell: Sta
     """The cell's sealed version; one in which nothing is rare keeps its pages."""
     table, footer = cell.table, cell.footer
     for fold, gone in zip(spec.folds, rare[cell.name], strict=True):
-        table = replace_numbers(table, fold, gone) if table is not None else None
+        if table is not None:
+            table = replace_numbers(table, fold, gone)
+        elif gone.any():  # it would keep them
+            raise ValueError("a cell with rare values must be read")
     same = table is cell.table
     return Version(
         cell.name,
