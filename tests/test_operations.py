@@ -62,8 +62,15 @@ class Machine:
             cwd=self.folder,
             check=False,
         )
+        self.within_a_second()
         assert ended.returncode == code, (block, ended.stdout, ended.stderr)
         return Done(ended.returncode, ended.stdout, ended.stderr)
+
+    def within_a_second(self) -> None:
+        """All of the store and of its copies is as old: what compares times to the second sees no difference."""
+        for place in PLACES[:3]:
+            for file in self.at(place).rglob("*"):
+                os.utime(file, (NOW.timestamp(), NOW.timestamp()))
 
     def write(self, data: list[bytes]) -> None:
         with self.log.open("ab") as file:
