@@ -17,7 +17,7 @@ from measure import Run, Subject, interleave, middle
 from page import machine
 from subjects import HERE, ingest, make_log
 
-WIDTH, HEIGHT, EDGE = 460, 300, 56
+WIDTH, HEIGHT, EDGE, LABEL = 460, 300, 56, 50
 Point = tuple[float, float]
 
 
@@ -52,13 +52,15 @@ def panel(left: int, title: str, unit: str, points: Sequence[Point]) -> list[str
         f'<polyline points="{line}" fill="none" stroke="#1f6fb2" stroke-width="2"/>',
         f'<text x="{left + WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">million lines</text>',
     ]
-    for number, value in points:
+    free = float("inf")  # to the left of the last label: one that would lie over another is left out
+    for number, value in reversed(points):
         x, y = place((number, value))
         marks.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#1f6fb2"/>')
-        marks.append(
-            f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="middle" font-size="11">{value:,.0f} {unit}</text>'
-        )
         marks.append(f'<text x="{x:.1f}" y="{y0 + 16:.1f}" text-anchor="middle" font-size="11">{number:g}</text>')
+        if x + LABEL <= free:
+            text = f"{value:,.0f} {unit}"
+            marks.append(f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="middle" font-size="11">{text}</text>')
+            free = x
     return marks
 
 

@@ -18,8 +18,10 @@ from loganon.aggregate import merge
 from loganon.store import cells
 from loganon.store.batch import Batch
 from loganon.store.cell import Footer, decode_cell, encode_cell
+from loganon.store.cells import Standing
 from loganon.store.layout import CellName
 from loganon.store.local import LocalStore
+from loganon.store.sealing import _sealed
 from loganon.store.tallies import Tallies, Tally
 from support.store_cases import NOW, SPEC, Line, at, back, make_store, part, rows_of, table
 
@@ -109,6 +111,14 @@ def test_who_wrote_a_day_seals_it_as_anybody_does(
     assert rows["writer"] == rows["other"]
     assert decoded == {"writer": changed, "other": 5}
     assert {row["file"] for row in rows["writer"]} >= {"/many", "/new", "other"}
+
+
+def test_a_cell_with_rare_values_is_not_sealed_unread() -> None:
+    """Without its rows they would stay in it; one without any keeps its pages."""
+    cell = Standing(CellName(DAY, 1, ""), b"pages", None, FOOTER, Tally((1, 2), []))
+    assert _sealed(SPEC, {cell.name: [pl.Series([False])] * len(SPEC.folds)}, cell).data == b"pages"
+    with pytest.raises(ValueError, match="must be read"):
+        _sealed(SPEC, {cell.name: [pl.Series([False, True])] * len(SPEC.folds)}, cell)
 
 
 def test_a_tally_is_good_for_the_very_bytes(tmp_path: Path) -> None:
