@@ -18,6 +18,8 @@ from loganon.errors import ConfigurationError
 from loganon.formats import Format, load_formats, parse_format, with_fields
 from loganon.parse import Parsed, ParseState
 from loganon.parse.delimited import DelimitedParser
+from loganon.parse.delimited_cut import Cut
+from loganon.parse.delimited_header import Header
 from loganon.parse.detect import detect, sample_lines
 from support.cli import Command
 from support.runs import NOW, ingest
@@ -234,6 +236,50 @@ def test_the_fast_way_is_taken() -> None:
     assert parse(W3C, HEAD + (LINE + b"\n") * 50).exact == 0
     assert parse(W3C, HEAD + quoted * 50).exact == 0
     assert parse(W3C, HEAD + (LINE + b"\n") * 50 + b"x\n" + quoted).exact == 2
+
+
+ODD = (b" x", b"x ", b"", b"x", LINE + b" ", LINE.replace(b" /a", b"  /a"), LINE.replace(b"/a", b""), b"#", b"# x",
+       LINE.replace(b" ", b"\t"), LINE.replace(b"a", b"\0"), LINE.replace(b"a", b"\r"), LINE + b"\r", b'"' + LINE,
+       LINE.replace(b"a", b'"'), LINE.replace(b"200", b"-"), LINE.replace(b"11:", b"31:"), OTHER[:-1], b" " + LINE,
+       b"\xef\xbb\xbf" + LINE, LINE.replace(b"a", b"#"), LINE.replace(b"a", b"\xff"))  # fmt: skip
+"""Lines that are none of the layout, or look as if they were not."""
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    count=st.integers(1, 4), odd=st.lists(st.sampled_from(ODD), max_size=2), at=st.integers(0, 4), crlf=st.booleans()
+)
+def test_one_odd_line_among_lines_that_are_alike(count: int, odd: list[bytes], at: int, crlf: bool) -> None:
+    """Whether a text is cut at once or line by line changes nothing, wherever the odd line stands."""
+    mine = [LINE.replace(b"203", b"%d" % number) for number in range(count)]
+    end = b"\r\n" if crlf else b"\n"
+    data = HEAD + b"".join(line + end for line in [*mine[:at], *odd, *mine[at:]])
+    for name in ("w3c", "iis", "cloudfront"):
+        for border in (b" ", b"\t"):
+            text = data.replace(b" ", border) if border == b"\t" else data
+            assert told(parse(MINE[name], text)) == told(parse(MINE[name], text, fast=False))
+
+
+def test_a_comment_of_as_many_values_is_no_line() -> None:
+    """What begins with `#` is none, whatever stands in it."""
+    for text in (b"#" + SWAPPED, b" #" + SWAPPED):
+        assert parse(W3C, OTHER + (SWAPPED + b"\n") * 3 + text + b"\n").lines == 3
+
+
+@pytest.mark.parametrize("border", [b" ", b"\t"])
+def test_lines_that_are_alike_are_cut_at_once(border: bytes) -> None:
+    """A text without header, empty line and mark is one cut; a log begins with its header all the same."""
+    assert W3C.columns is not None
+    cut = Cut(W3C.columns)
+    line = LINE.replace(b" ", border)
+    values = cut.whole((line + b"\n") * 3, width=6, places=[0, 2], plain=frozenset({2}))
+    assert values is not None
+    assert [value.to_pylist() for value in values] == [[b"2026-10-10"] * 3, [b"203.0.113.7"] * 3]
+    for bad in (b"x", line + border + b"y", line.replace(b"a", b"\0"), line.replace(b"a", b"\r")):
+        assert cut.whole((line + b"\n") * 3 + bad + b"\n", width=6, places=[0, 2], plain=frozenset()) is None
+    header = Header(W3C.columns)
+    text, state = header.skip(b"#Version: 1.0\n" + HEAD + line + b"\n", ())
+    assert (text, len(state), header.may_stand_in(text)) == (line + b"\n", 6, False)
 
 
 @settings(max_examples=100, deadline=None)

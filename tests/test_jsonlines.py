@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loganon.chunks import MAX_LINE_BYTES, Chunk
@@ -26,6 +26,7 @@ from loganon.parse.typed import read_bytes, read_status, typed
 
 FORMATS = {name: fmt for name, fmt in load_formats().items() if fmt.dialect == "jsonlines"}
 COLUMNS = frozenset({"client", "host", "path", "status", "bytes", "referrer", "agent"})
+BOM = b"\xef\xbb\xbf"
 NGINX = FORMATS["nginx_json"]
 LINE = (
     b'{"time_iso8601":"2026-10-10T14:25:56+02:00","remote_addr":"203.0.113.7","request":"GET /a HTTP/1.1",'
@@ -333,6 +334,41 @@ def test_both_ways_agree_on_values(each: list[tuple[bytes, bytes]]) -> None:
     assert told(parse(NGINX, data)) == told(parse(NGINX, data, fast=False))
 
 
+ODD = (
+    *(b"", b" ", b"{}", b"x", b"{", LINE + b" ", LINE + b"\r", LINE + b"x", LINE[:-1] + b',"x":"y"}', BOM + LINE),
+    *(LINE.replace(b"a", byte) for byte in (b"\\u0041", b"\0", b"\t", b"\r", b"\xff")),
+    *(LINE.replace(b'"368"', b"368"), LINE.replace(b"368", b"x"), LINE.replace(b"T14:", b"T34:")),
+    *(LINE.replace(b":", b": "), LINE.replace(b"GET /a", b"/a"), LINE.replace(b"203", b"")),
+)
+"""Lines that have not the shape of the others, or look as if they had not."""
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    count=st.integers(1, 4), odd=st.lists(st.sampled_from(ODD), max_size=2), at=st.integers(0, 4), crlf=st.booleans()
+)
+@example(count=2, odd=[BOM + LINE], at=0, crlf=False)
+def test_one_odd_line_among_lines_of_one_shape(count: int, odd: list[bytes], at: int, crlf: bool) -> None:
+    """Whether a text is cut at once or by its shapes changes nothing; nor does what the chunk before it was."""
+    mine = [LINE.replace(b"203", b"%d" % number) for number in range(count)]
+    end = b"\r\n" if crlf else b"\n"
+    data = b"".join(line + end for line in [*mine[:at], *odd, *mine[at:]])
+    expected = told(parse(NGINX, data, fast=False))
+    parser = JsonLinesParser(NGINX, needs=COLUMNS, max_rejects=1000)
+    assert [told(parser(Chunk(data, 0, len(data)), ())) for _ in range(3)] == [expected] * 3
+
+
+def test_lines_of_one_shape_are_cut_at_once() -> None:
+    """Values at which nothing else is looked are as they are cut; after a text of several shapes it is not tried."""
+    parser = JsonLinesParser(NGINX, needs=COLUMNS)
+    same, mixed = (LINE + b"\n") * 3, LINE + b"\n" + LINE.replace(b"curl", b'x","y":"z') + b"\n"
+    kinds = [
+        str(parser(Chunk(data, 0, len(data)), ()).columns["client"].type) for data in (same, same, mixed, *[same] * 8)
+    ]
+    coded = "dictionary<values=binary, indices=int32, ordered=0>"
+    assert kinds == ["binary", "binary", *[coded] * 8, "binary"]
+
+
 WRITTEN = st.tuples(
     st.sampled_from(
         ["2026-10-10T14:25", "2026-02-30T14:25", "1899-12-31T23:59", "2026-10-25T02:30", "2026-10-10 14:25"]
@@ -413,9 +449,9 @@ def test_a_wrong_path(path: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_detection(name: str) -> None:
     """Each example is of its format, and of no other."""
-    for example in FORMATS[name].examples:
-        found = detect([example.line.encode()], load_formats().values()).format
-        assert (found.name if found else None) == (None if example.reject else name)
+    for each in FORMATS[name].examples:
+        found = detect([each.line.encode()], load_formats().values()).format
+        assert (found.name if found else None) == (None if each.reject else name)
 
 
 # --- real logs ------------------------------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ GUARDED = {
     ("addresses", "truncate"): "an address",
     ("addresses", "_ipv6"): "an address",
     ("addresses", "_ipv4"): "numbers within 32 and 128 bits",
-    ("parse", "_controls"): "a count",
+    ("parse", "count_controls"): "a count",
     ("parse", "_offset"): "two digits each, as matched",
     ("parse", "read_json_layout"): "a number that the layout's own writer wrote",
     ("render", "_lines"): "a number that the skeleton's own writer wrote",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ from loganon.parse.delimited_cut import Cut
 from loganon.parse.delimited_header import Header, Layout
 from loganon.parse.delimited_lines import failure, read_lines, splitter
 from loganon.parse.layouts import LAYOUT, delimited_layout
-from loganon.parse.lines import NUMBER, Rows, plain_lines
+from loganon.parse.lines import NUMBER, Rows, count_up, plain_lines
 from loganon.parse.mask import mask
 from loganon.parse.moments import form_of, read_dates, read_times
 from loganon.parse.parsed import Parsed, ParseState, Reject
@@ -64,8 +64,11 @@ class DelimitedParser:
 
     def __call__(self, chunk: Chunk, state: ParseState) -> Parsed:
         """The chunk's lines; never raises on data."""
-        lines = plain_lines(chunk.data).split(b"\n")[:-1]
-        state = state or self._given
+        text, state = plain_lines(chunk.data), state or self._given
+        alike = None if chunk.unterminated else self._alike(text, state)
+        if alike is not None:
+            return alike
+        lines = text.split(b"\n")[:-1]
         groups: dict[ParseState, list[int]] = {}
         for names, begin, end in self._header.runs(lines, state):
             state = names
@@ -92,6 +95,25 @@ class DelimitedParser:
             state=state,
             exact=exact,
         )
+
+    def _alike(self, text: bytes, state: ParseState) -> Parsed | None:
+        """What the lines of a text are of which none behind its first headers needs a second look; None otherwise."""
+        text, state = self._header.skip(text, state)
+        layout = None if self._cut is None or self._layouts else self._header.layout(state)
+        if self._cut is None or layout is None or layout.width < 2 or self._header.may_stand_in(text):
+            return None
+        places = self._places(layout)
+        judged = {place for raw, place in layout.places if raw in JUDGED or raw in self._decode}.union(layout.time)
+        values = self._cut.whole(text, width=layout.width, places=places, plain=frozenset(places) - judged)
+        if values is None:
+            return None
+        count = len(values[0])
+        rows, bad = self._typed(layout, count_up(count), dict(zip(places, values, strict=True)))
+        return None if bad else Parsed(dict(rows.columns), count, count, {}, (), state, 0)
+
+    def _places(self, layout: Layout) -> list[int]:
+        """Where the values stand that are wanted, or say what a line is."""
+        return sorted({place for raw, place in layout.places if raw in self._wanted | JUDGED} | set(layout.time))
 
     def _laid_out(
         self, lines: Sequence[bytes], rows: Rows, groups: dict[ParseState, list[int]]
@@ -131,8 +153,7 @@ class DelimitedParser:
         if layout is None:
             bad = read_lines(((n, lines[n]) for n in numbers), lambda _line, _width: None, width=0, places=())[2]
             return no_rows(self._wanted), bad, len(numbers)
-        raws = [(raw, place) for raw, place in layout.places if raw in self._wanted | JUDGED]
-        places = sorted({place for _, place in raws} | set(layout.time))
+        places = self._places(layout)
         left: Sequence[int] = range(len(numbers))
         parts = []
         if self._cut is not None and len(numbers) >= _LEAST and layout.width > 1:
@@ -155,7 +176,7 @@ class DelimitedParser:
         return merged(rows), rejected, len(left)
 
     def _typed(
-        self, layout: Layout, numbers: pa.Array, values: dict[int, pa.DictionaryArray]
+        self, layout: Layout, numbers: pa.Array, values: Mapping[int, pa.Array | pa.ChunkedArray]
     ) -> tuple[Rows, list[int]]:
         places = dict(layout.places)
         columns = {

@@ -15,6 +15,7 @@ from pyarrow import csv
 from loganon.chunks import MAX_LINE_BYTES
 from loganon.formats.columns import Columns
 from loganon.parse.lines import whole_column
+from loganon.parse.marks import find_marks, has_blanks_together, has_long_line
 
 _BOM = b"\xef\xbb\xbf"  # pyarrow.csv would drop it
 _UNIT = b"\x1f"  # stands for the delimiter and the quotes around it
@@ -55,6 +56,24 @@ class Cut:
         if table is None:
             return list(range(len(lines))), []
         return sorted(left), [whole_column(table[f"f{place}"]) for place in places]
+
+    def whole(
+        self, text: bytes, *, width: int, places: Sequence[int], plain: frozenset[int]
+    ) -> list[pa.Array | pa.ChunkedArray] | None:
+        """The values at `places` of all lines of a text that holds no header and no empty line; None where one of them
+        may be left. Those at `plain` places are as they are cut, the others dictionaries.
+        """
+        border = self._border(text[: text.find(b"\n")])
+        marks = {mark for mark in self._marks(border, quoted=False) if len(mark) == 1}
+        if border == b"," or find_marks(text, marks) or has_long_line(text):
+            return None
+        if border == b" " and has_blanks_together(text):  # which a line that begins or ends with one has, too
+            return None
+        table = _read(text, border, width, places, plain)
+        if table is None:
+            return None
+        columns = ((place, table[f"f{place}"]) for place in places)
+        return [column if place in plain else whole_column(column) for place, column in columns]
 
     def _border(self, line: bytes) -> bytes:
         if self._delimiter == "comma":
@@ -109,9 +128,11 @@ def _plain(text: bytes, delimiter: bytes) -> bytes:
     return text[1:-1].replace(b'"\n"', b"\n").replace(b'"' + delimiter + b'"', _UNIT)
 
 
-def _read(text: bytes, delimiter: bytes, width: int, places: Sequence[int]) -> pa.Table | None:
+def _read(
+    text: bytes, delimiter: bytes, width: int, places: Sequence[int], plain: frozenset[int] = frozenset()
+) -> pa.Table | None:
     """The values at `places` of lines without quotes; None where a line has not `width` values, or there is none."""
-    wanted = {f"f{place}": _CODES for place in places}
+    wanted = {f"f{place}": pa.binary() if place in plain else _CODES for place in places}
     if not text or len(text) > _MOST_BYTES or text.startswith(_BOM):
         return None
     try:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from loganon.formats.columns import Columns
+from loganon.parse.marks import begins_below
 from loganon.parse.parsed import ParseState
 
 UNKNOWN = "-"
@@ -22,6 +23,8 @@ _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_.()-]*")
 _FIRST = operator.itemgetter(slice(1))
 _ODD = frozenset({b"", b"#", b" ", b"\t"})
 _HEAD_DATE = "#date"
+_BEHIND_HEADERS = ord("#") + 1
+"""What a header begins with, `#` or a blank, and the end of an empty line are below; values rarely begin so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,19 @@ class Header:
                     yield state, begin, index
                 state, begin = changed, index + 1
         yield state, begin, len(lines)
+
+    def skip(self, text: bytes, state: ParseState) -> tuple[bytes, ParseState]:
+        """The text behind the header lines that it begins with, and the state behind them."""
+        at = 0
+        while self._header == "fields" and text.startswith(b"#", at):
+            end = text.find(b"\n", at) + 1
+            state = self.read(text[at : end - 1], state) or state
+            at = end
+        return text[at:] if at else text, state
+
+    def may_stand_in(self, text: bytes) -> bool:
+        """Whether a line of the text may be a header or is empty; False only where none is."""
+        return self._header == "row" or begins_below(text, _BEHIND_HEADERS)
 
     def layout(self, state: ParseState) -> Layout | None:
         """The places of the raw columns; None where a header is missing, or names no time."""

@@ -20,6 +20,7 @@ from loganon.chunks import MAX_LINE_BYTES
 from loganon.parse.escapes import recode
 from loganon.parse.json_object import Find, read_object, target, to_bytes
 from loganon.parse.lines import whole_column
+from loganon.parse.marks import count_controls, find_marks, has_long_line
 from loganon.parse.typed import MISSING, constant
 
 _CODES = pa.dictionary(pa.int32(), pa.binary())
@@ -80,6 +81,21 @@ class JsonCut:
     def __init__(self, finds: Sequence[tuple[str, Find]], required: frozenset[str]) -> None:
         self._finds = finds
         self._required = required
+
+    def whole(self, text: bytes, *, plain: frozenset[str]) -> dict[str, pa.Array | pa.ChunkedArray] | None:
+        """The columns of a text, each line ended by LF, of which all lines have one shape; None for another text.
+
+        Those of the raw columns `plain` are as they are cut, the others dictionaries.
+        """
+        if text.startswith(_BOM) or find_marks(text, (b"\\", b"\r")) or has_long_line(text):
+            return None
+        first = text[:MAX_LINE_BYTES].split(b"\n")[:_TRIED]
+        shape = next(filter(None, map(self._shape, first)), None)
+        table = None if shape is None else _read(text, shape, plain)
+        if shape is None or table is None or count_controls(text) != table.num_rows:  # each row has its LF
+            return None
+        good, columns = _columns(table, shape)
+        return columns if good.true_count == len(good) else None
 
     def __call__(self, lines: Sequence[bytes]) -> tuple[list[int], list[Part]]:
         """The lines are not empty."""
@@ -168,17 +184,11 @@ def _marked(lines: Sequence[bytes], whole: bytes) -> set[int]:
         found = {index for index, line in enumerate(lines) if len(line) > MAX_LINE_BYTES}
     if b"\\" in whole:
         found |= {index for index, line in enumerate(lines) if b"\\" in line}
-    if _controls(whole) != len(lines) - 1:
+    if count_controls(whole) != len(lines) - 1:
         found |= {index for index, line in enumerate(lines) if _CONTROL.search(line)}
     if whole.startswith(_BOM):
         found.add(0)
     return found
-
-
-def _controls(text: bytes) -> int:
-    """How many bytes are control characters, the ends of lines among them."""
-    codes = pa.Array.from_buffers(pa.uint8(), len(text), [None, pa.py_buffer(text)])
-    return int(pc.less(codes, pa.scalar(0x20, pa.uint8())).true_count)
 
 
 def _by_quotes(group: Sequence[int], lines: Sequence[bytes]) -> list[Sequence[int]]:
@@ -189,9 +199,15 @@ def _by_quotes(group: Sequence[int], lines: Sequence[bytes]) -> list[Sequence[in
     return sorted(found.values(), key=len) if len(found) > 1 else []
 
 
-def _read(text: bytes, shape: _Shape) -> pa.Table | None:
-    """The pieces that are looked at; None where a line has not as many."""
-    wanted = {f"f{index}": _CODES for index in sorted({*shape.numbers, *_pieces(shape)})}
+def _read(text: bytes, shape: _Shape, plain: frozenset[str] = frozenset()) -> pa.Table | None:
+    """The pieces that are looked at, those of values as dictionaries, but for raw columns that are `plain`; None where
+    a line has not as many.
+    """
+    coded = {place.piece for raw, place in shape.places.items() if place and (place.asks or raw not in plain)}
+    wanted = {
+        f"f{index}": _CODES if index in coded or index in shape.numbers else pa.binary()
+        for index in sorted({*shape.numbers, *_pieces(shape)})
+    }
     wanted |= {f"f{index}": pa.binary() for index in shape.same}
     if len(text) > _MOST_BYTES:
         return None
@@ -216,14 +232,14 @@ def _read(text: bytes, shape: _Shape) -> pa.Table | None:
         return None
 
 
-def _columns(table: pa.Table, shape: _Shape) -> tuple[pa.Array, dict[str, pa.DictionaryArray]]:
+def _columns(table: pa.Table, shape: _Shape) -> tuple[pa.Array, dict[str, pa.Array | pa.ChunkedArray]]:
     """Which rows are of the shape, and the values of all."""
     good = pa.repeat(pa.scalar(value=True), table.num_rows)
     for index, text in shape.same.items():
         alike = pc.equal(table[f"f{index}"], pa.scalar(text, pa.binary()))
         if not pc.all(alike).as_py():
             good = pc.and_(good, alike.combine_chunks())
-    pieces = {index: whole_column(table[f"f{index}"]) for index in {*shape.numbers, *_pieces(shape)}}
+    pieces = {index: _whole(table[f"f{index}"]) for index in {*shape.numbers, *_pieces(shape)}}
     for index, (before, behind) in shape.numbers.items():
         known, values = _numbers(pieces[index].dictionary, before, behind)
         if known.true_count < len(known):
@@ -231,6 +247,10 @@ def _columns(table: pa.Table, shape: _Shape) -> tuple[pa.Array, dict[str, pa.Dic
         pieces[index] = pa.DictionaryArray.from_arrays(pieces[index].indices, values)
     columns = {raw: _column(pieces, place, table.num_rows) for raw, place in shape.places.items()}
     return good, columns
+
+
+def _whole(column: pa.ChunkedArray) -> pa.DictionaryArray | pa.ChunkedArray:
+    return whole_column(column) if pa.types.is_dictionary(column.type) else column
 
 
 def _pieces(shape: _Shape) -> set[int]:
@@ -258,7 +278,9 @@ def _numbers(values: pa.Array, before: bytes, behind: bytes) -> tuple[pa.Array, 
     return pc.and_(known, long), numbers
 
 
-def _column(pieces: Mapping[int, pa.DictionaryArray], place: _Place | None, rows: int) -> pa.DictionaryArray:
+def _column(
+    pieces: Mapping[int, pa.Array | pa.ChunkedArray], place: _Place | None, rows: int
+) -> pa.Array | pa.ChunkedArray:
     """The values at a place; `-` for one that is not there."""
     if place is None:
         return constant(MISSING, rows)

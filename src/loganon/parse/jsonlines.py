@@ -20,7 +20,7 @@ from loganon.parse.clock import parse_times
 from loganon.parse.json_cut import JsonCut
 from loganon.parse.json_object import finder, is_path, read_object, to_bytes
 from loganon.parse.layouts import LAYOUT, json_layouts
-from loganon.parse.lines import NUMBER, Rows, plain_lines
+from loganon.parse.lines import NUMBER, Rows, count_up, plain_lines
 from loganon.parse.mask import mask
 from loganon.parse.moments import read_times
 from loganon.parse.parsed import Parsed, ParseState, Reject
@@ -28,6 +28,8 @@ from loganon.parse.typed import JUDGED, MISSING, merged, typed
 
 _LEAST = 16
 """Fewer lines are not worth a cut."""
+_UNASKED = 7
+"""So many chunks are not asked whether their lines have one shape, after one whose lines had not."""
 
 
 class JsonLinesParser:
@@ -62,11 +64,16 @@ class JsonLinesParser:
         self._decode = dict(columns.decode)
         self._max_rejects = max_rejects
         self._layout = json_layouts(columns) if LAYOUT in needs else None
+        self._unasked = 0
         self._cut = JsonCut(self._finds, frozenset(required)) if fast and self._layout is None else None
 
     def __call__(self, chunk: Chunk, state: ParseState) -> Parsed:
         """The chunk's lines; never raises on data."""
-        lines = plain_lines(chunk.data).split(b"\n")[:-1]
+        text = plain_lines(chunk.data)
+        alike = None if chunk.unterminated else self._alike(text, state)
+        if alike is not None:
+            return alike
+        lines = text.split(b"\n")[:-1]
         rows, rejected, exact = self._rows(lines)
         last = len(lines) - 1
         if rejected.get(last) == "malformed" and chunk.unterminated:
@@ -82,6 +89,19 @@ class JsonLinesParser:
             state=state,
             exact=exact,
         )
+
+    def _alike(self, text: bytes, state: ParseState) -> Parsed | None:
+        """What the lines of a text are that have one shape; None for another text, after which some are not asked."""
+        if self._cut is None or self._unasked:
+            self._unasked = max(0, self._unasked - 1)
+            return None
+        plain = self._wanted - JUDGED - self._decode.keys()
+        columns = self._cut.whole(text, plain=plain)
+        self._unasked = _UNASKED if columns is None else 0
+        if columns is None:
+            return None
+        rows, bad = self._typed(count_up(len(columns["time"])), columns)
+        return None if bad else Parsed(dict(rows.columns), len(rows.numbers), len(rows.numbers), {}, (), state, 0)
 
     def _rows(self, lines: Sequence[bytes]) -> tuple[Rows, dict[int, str], int]:
         """The lines of the format, the numbers of the others with the reason, and how many were read one by one."""
@@ -145,7 +165,7 @@ class JsonLinesParser:
         rejected.update(dict.fromkeys(bad, "malformed"))
         return rows, rejected
 
-    def _typed(self, numbers: pa.Array, columns: Mapping[str, pa.DictionaryArray]) -> tuple[Rows, list[int]]:
+    def _typed(self, numbers: pa.Array, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> tuple[Rows, list[int]]:
         """The lines whose time, status and size are such, and the numbers of the others."""
         time = columns["time"]
         if self._form == "any":

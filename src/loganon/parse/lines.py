@@ -9,6 +9,7 @@ from datetime import tzinfo
 from functools import cached_property
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from loganon.chunks import MAX_LINE_BYTES
 from loganon.formats import Format
@@ -18,7 +19,6 @@ from loganon.parse.escapes import UNESCAPES, unescape_column
 
 NUMBER = pa.int32()
 _CR = b"\r"
-_BLOCK_BYTES = 1 << 18
 _STATUS = pa.int16()
 _BYTES = pa.int64()
 
@@ -29,16 +29,6 @@ class Rows:
 
     numbers: pa.Array
     columns: Mapping[str, pa.Array] = field(repr=False)
-
-
-def find_marks(data: bytes, marks: Iterable[bytes]) -> frozenset[bytes]:
-    """Which of the marks, each one byte, stand in `data`."""
-    left, found = set(marks), set[bytes]()
-    for start in range(0, len(data), _BLOCK_BYTES):  # once a block is in the processor's cache, all are looked for
-        here = {mark for mark in left if data.find(mark, start, start + _BLOCK_BYTES) >= 0}
-        found |= here
-        left -= here
-    return frozenset(found)
 
 
 def plain_lines(data: bytes, marks: frozenset[bytes] = frozenset({_CR})) -> bytes:
@@ -150,6 +140,11 @@ def to_numbers(name: str, column: pa.DictionaryArray) -> pa.Array:
     """A column of `status` or `bytes` as numbers, 0 where it has none."""
     numbers = [int(value) if value.isdigit() else 0 for value in column.dictionary.to_pylist()]
     return pa.array(numbers, _STATUS if name == "status" else _BYTES).take(column.indices)
+
+
+def count_up(length: int) -> pa.Array:
+    """The numbers of so many lines: 0, 1, 2, ..."""
+    return pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, NUMBER), length)), pa.scalar(1, NUMBER))
 
 
 def joined(one: pa.Array | pa.ChunkedArray, other: pa.Array) -> pa.Array:

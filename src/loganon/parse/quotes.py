@@ -22,7 +22,8 @@ from loganon.chunks import MAX_LINE_BYTES
 from loganon.parse.clock import parse_times
 from loganon.parse.directives import Piece
 from loganon.parse.judges import Judged, judge_distinct, judge_literal, judge_numbers, judge_time
-from loganon.parse.lines import NUMBER, Rows, full_lines
+from loganon.parse.lines import NUMBER, Rows, count_up, full_lines
+from loganon.parse.marks import has_long_line
 
 MARKS = frozenset({b"\\", b"\0", b"\r"})
 """A line with one of these, or with what begins an escape of its format, is left to the exact way."""
@@ -77,7 +78,7 @@ class Quotes:
 
         A line with one of `marks` is left: those of `MARKS` and of the format's escapes that stand in `text`.
         """
-        if not self.possible or len(text) > _MOST_BYTES or text.startswith(_BOM) or _has_long_line(text):
+        if not self.possible or len(text) > _MOST_BYTES or text.startswith(_BOM) or has_long_line(text):
             return None
         marked = _marked(text, marks)
         if len(marked) > _MOST_MARKED:
@@ -95,7 +96,7 @@ class Quotes:
         quotes = len(self._names) - 1
         lines = full_lines(kept)
         uneven = [row for row, line in enumerate(lines) if line.count(b'"') != quotes]
-        numbers = _without(_count_up(len(left) + len(lines)), list(left)).take(pa.array(uneven, NUMBER)).to_pylist()
+        numbers = _without(count_up(len(left) + len(lines)), list(left)).take(pa.array(uneven, NUMBER)).to_pylist()
         left.update(zip(numbers, (lines[row] for row in uneven), strict=True))
         return b"\n".join([line for line in lines if line.count(b'"') == quotes]) + b"\n"
 
@@ -103,11 +104,11 @@ class Quotes:
         """The rows of `table`, which is `kept` cut, that are of the format; the others go to `left`."""
         good, columns = self._judge(table)
         lines = len(left) + table.num_rows
-        numbers = _without(_count_up(lines), list(left))
+        numbers = _without(count_up(lines), list(left))
         if good.true_count < len(good):
             bad = pc.invert(good)
             each = full_lines(kept)
-            rows = _count_up(len(numbers)).filter(bad).to_pylist()
+            rows = count_up(len(numbers)).filter(bad).to_pylist()
             left.update(zip(numbers.filter(bad).to_pylist(), (each[row] for row in rows), strict=True))
             columns = {name: _shortened(column.filter(good)) for name, column in columns.items()}
             numbers = numbers.filter(good)
@@ -232,22 +233,11 @@ def _numbered(text: bytes, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[i
         yield number, text[begin : end - 1]
 
 
-def _has_long_line(text: bytes) -> bool:
-    """Whether a line may be too long: one that is covers a block of half that length, at such a border, whole."""
-    half = MAX_LINE_BYTES // 2
-    return any(text.find(b"\n", start, start + half) < 0 for start in range(0, len(text) - half + 1, half))
-
-
-def _count_up(length: int) -> pa.Array:
-    """0, 1, 2, ..."""
-    return pc.subtract(pc.cumulative_sum(pa.repeat(pa.scalar(1, NUMBER), length)), pa.scalar(1, NUMBER))
-
-
 def _without(numbers: pa.Array, indices: Sequence[int]) -> pa.Array:
     """`numbers` without those at `indices`."""
     if not indices:
         return numbers
-    return numbers.filter(pc.invert(pc.is_in(_count_up(len(numbers)), value_set=pa.array(indices, NUMBER))))
+    return numbers.filter(pc.invert(pc.is_in(count_up(len(numbers)), value_set=pa.array(indices, NUMBER))))
 
 
 def _shortened(column: pa.Array) -> pa.Array:

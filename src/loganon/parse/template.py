@@ -15,7 +15,8 @@ from loganon.formats import Format
 from loganon.parse.clock import dated
 from loganon.parse.directives import pieces
 from loganon.parse.escapes import UNESCAPES
-from loganon.parse.lines import Lines, Rows, find_marks, full_lines, joined, plain_lines
+from loganon.parse.lines import Lines, Rows, full_lines, joined, plain_lines
+from loganon.parse.marks import find_marks
 from loganon.parse.mask import mask
 from loganon.parse.parsed import Parsed, ParseState, Reject
 from loganon.parse.quotes import MARKS, Quotes

@@ -34,7 +34,7 @@ def read_bytes(value: bytes) -> int | None:
 
 def typed(
     numbers: pa.Array,
-    values: Mapping[str, pa.DictionaryArray],
+    values: Mapping[str, pa.Array | pa.ChunkedArray],
     moments: pa.Array,
     *,
     wanted: frozenset[str],
@@ -42,7 +42,8 @@ def typed(
 ) -> tuple[Rows, list[int]]:
     """Lines as rows of the `wanted` columns, and the numbers of those of which a value has not its type.
 
-    `moments` are their times. What a line is does not depend on what is wanted: all `values` are judged.
+    `moments` are their times. What a line is does not depend on what is wanted: all `values` are judged. Those that are
+    judged or decoded are dictionaries.
     """
     columns: dict[str, pa.Array] = {"time": moments}
     good = moments.is_valid()

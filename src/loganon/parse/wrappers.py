@@ -21,6 +21,7 @@ from functools import partial
 from loganon.chunks import MAX_LINE_BYTES, Chunk
 from loganon.envelopes import ISO, SYSLOG
 from loganon.parse.lines import split_lines
+from loganon.parse.marks import has_long_line
 from loganon.parse.parsed import Parsed, Parser, ParseState
 
 _FIRST = 20
@@ -89,11 +90,11 @@ class Unwrapped:
 
 
 def _without_prefix(data: bytes, pattern: re.Pattern[bytes]) -> bytes:
-    return pattern.sub(b"", data) if not _has_long_line(data) else _by_line(data, lambda line: pattern.sub(b"", line))
+    return pattern.sub(b"", data) if not has_long_line(data) else _by_line(data, lambda line: pattern.sub(b"", line))
 
 
 def _without_cri(data: bytes) -> bytes:
-    if not _CRI_PART.search(data) and not _has_long_line(data):
+    if not _CRI_PART.search(data) and not has_long_line(data):
         return _CRI.sub(b"", data)
     return _without_parts(data, _cri_part)
 
@@ -188,12 +189,6 @@ def _docker_part(line: bytes) -> _Part | None:
     if b"\n" in text[:-1]:
         return None
     return stream, text[:-1].removesuffix(b"\r") if text.endswith(b"\n") else text, text.endswith(b"\n")
-
-
-def _has_long_line(data: bytes) -> bool:
-    """Whether a line may be too long: it must stay so without its prefix."""
-    half = MAX_LINE_BYTES // 2
-    return any(data.find(b"\n", start, start + half) < 0 for start in range(0, len(data) - half + 1, half))
 
 
 def _by_line(data: bytes, strip: Callable[[bytes], bytes]) -> bytes:
