@@ -197,6 +197,34 @@ def test_two_equal_files_of_one_run(store: Path, tmp_path: Path) -> None:
     assert hours_of(store) == counts_of(LOG)
 
 
+FORWARDED = 'nginx:$http_x_forwarded_for - $remote_user [$time_local] "$request" $status $body_bytes_sent'
+
+
+def test_lines_that_visitors_begin_with_a_hash(store: Path, tmp_path: Path) -> None:
+    """A format whose lines begin with what a visitor sends: a log of which each line begins with `#` is known again,
+    grown, renamed, compressed and beside its copy.
+    """
+    hashes = [b'#%d - - [21/Nov/2026:09:00:%02d +0000] "GET /%d HTTP/1.1" 200 1\n' % (n, n, n) for n in range(3)]
+    other = b'91.44.26.11 - - [21/Nov/2026:09:01:00 +0000] "GET /x HTTP/1.1" 200 1\n'
+    log = write(tmp_path / "x.log", hashes[:2])
+    copy = shutil.copy(log, tmp_path / "x.log.1")
+
+    def counts(*logs: object) -> tuple[int, int]:
+        words = ("--store", store, "--format", FORWARDED, "--now", NOW.isoformat())
+        answer = Inside(tmp_path)("run", *logs, *words, "--json").json
+        return answer["counted"], answer["already_counted"]
+
+    assert counts(log, copy) == (2, 2)
+    assert counts(log) == (0, 2)
+    write(log, hashes)
+    assert counts(log) == (1, 2)
+    write(log, [*hashes, other])
+    packed = write(tmp_path / "x.log.1.gz", gzip.compress(log.read_bytes()))
+    assert counts(packed) == (1, 3)
+    assert counts(log, packed) == (0, 8)
+    assert one_source(store)
+
+
 def test_two_files_that_part_late(store: Path, tmp_path: Path) -> None:
     """Two files of one run that agree over 4,096 bytes and then differ are both set aside; a third is counted."""
     one = write(tmp_path / "x.log", LOG)

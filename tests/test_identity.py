@@ -58,17 +58,38 @@ def test_prints_stand_at_line_borders() -> None:
 
 
 def test_headers_do_not_count() -> None:
-    """`#` lines change no fingerprint, wherever they stand."""
+    """`#` lines change no fingerprint, wherever they stand beside others."""
     assert fingerprint(KEY, b"#Fields: a b\n" + first(3) + b"#x\n" + b"end\n") == fingerprint(KEY, first(3) + b"end\n")
-    assert fingerprint(KEY, b"#only\n") == ()
+
+
+HASHES = b"".join(b"#%d of a log of which each line begins so\n" % i for i in range(2000))  # more than 64 KiB
+
+
+@pytest.mark.parametrize("size", [42, 84, 4200, len(HASHES)])
+def test_nothing_but_hashes(size: int) -> None:
+    """A log that has only `#` lines has fingerprints, too: it is found again, also when it has grown, and as a part of
+    it is set aside. They are none of those that other lines have.
+    """
+    record = known(HASHES[:size])
+    for more in (b"", HASHES[size:], LONG):
+        assert answer(HASHES[:size] + more, record) == Answer("known", "r")
+    assert answer(HASHES[: size - 1], record).kind == "set_aside" or size > PREFIX_BYTES
+    assert answer(b"#0 of another log\n", record).kind == "new"
+    assert answer(LONG, record).kind == "new"
+    assert set(fingerprint(KEY, first(1))).isdisjoint(fingerprint(KEY, b"#" + first(1)))
 
 
 @given(data=st.lists(st.sampled_from([b"a", b"b", b"\n", b"#", b"#x\n"])).map(b"".join), done=st.integers(0, 40))
 def test_prints_only_grow(data: bytes, done: int) -> None:
-    """What a record holds of a log up to a line border are the first of the fingerprints of the log."""
+    """What a record holds of a log up to a line border are the first of the fingerprints of the log; that of one with
+    nothing but `#` lines is known by them.
+    """
     border = data[:done].rfind(b"\n") + 1
     recorded = fingerprint(KEY, data, done=border)
-    assert recorded == fingerprint(KEY, data)[: len(recorded)]
+    if all(line.startswith(b"#") for line in data[:border].splitlines()):
+        assert answer(data, Record("r", prefix=recorded)) == (Answer("known", "r") if border else Answer("new"))
+    else:
+        assert recorded == fingerprint(KEY, data)[: len(recorded)]
 
 
 def test_keyed() -> None:
@@ -84,7 +105,6 @@ def test_new() -> None:
     assert answer(LONG, known(OTHER)).kind == "new"
     assert answer(first(5), known(OTHER)).kind == "new"
     assert answer(first(4, OTHER), known(LONG)).kind == "new"
-    assert answer(LONG, known(b"#only\n")).kind == "new"
 
 
 @pytest.mark.parametrize("lines", [1, 3, 50, 200])
@@ -155,6 +175,9 @@ def test_begin_alike() -> None:
     assert not begin_alike(LONG, OTHER)
     assert not begin_alike(b"", LONG)
     assert begin_alike(b"#h\n" + LONG, LONG)
+    assert begin_alike(HASHES[:84], HASHES)
+    assert not begin_alike(HASHES, HASHES[42:])
+    assert not begin_alike(HASHES[:84], HASHES[:84] + LONG)
 
 
 @pytest.mark.parametrize(

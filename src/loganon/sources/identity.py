@@ -18,7 +18,11 @@ from loganon.sources.removal import name_before
 
 PREFIX_BYTES = 4096
 Prints = tuple[tuple[int, str], ...]
-"""(length, HMAC-SHA-256 in hex) of beginnings of a log's content without `#` lines, the shortest first."""
+"""(length, HMAC-SHA-256 in hex) of beginnings of a log's content without `#` lines, the shortest first; of one that has
+no other lines, with them."""
+
+_LINES, _HASHES = b"prefix", b"hashes"
+"""What fingerprints are of: the lines that do not begin with `#`, or, where there are none, all."""
 
 _COMPRESSED = re.compile(r"\.(?:gz|bz2|xz|zst|zstd|lzma|Z)$")
 _DATE = r"\d{8}(?:[-_.T]?\d{2,10})?|\d{4}[-_.]\d{2}[-_.]\d{2}(?:[-_.T]\d{2}(?:[-_.:]?\d{2}){0,2})?"
@@ -91,11 +95,15 @@ def fingerprint(key: bytes, beginning: bytes, *, done: int | None = None) -> Pri
     """The fingerprints of a log's beginning at each line border within its first 4,096 bytes, and where those end.
 
     `beginning`: the log's first bytes, some more than 4,096 where it has them. `done`: only up to this offset, as a
-    record needs it; there, too, if it is no line border. Lines that begin with `#` do not count, in any format.
+    record needs it; there, too, if it is no line border. Lines that begin with `#` do not count, in any format,
+    but where nothing else is there: in some formats a visitor writes the first character, and no log is without prints.
     """
-    content, borders = _content(beginning if done is None else beginning[:done])
+    known = beginning if done is None else beginning[:done]
+    purpose, (content, borders) = _LINES, _content(known)
+    if not content:
+        purpose, (content, borders) = _HASHES, _content(known, hashes=True)
     lengths = sorted({*borders, min(len(content), PREFIX_BYTES)} - {0})
-    return tuple((length, _hash(key, b"prefix", content[:length])) for length in lengths)
+    return tuple((length, _hash(key, purpose, content[:length])) for length in lengths)
 
 
 def marker(key: bytes, tail: bytes) -> str:
@@ -118,11 +126,14 @@ def identify(key: bytes, beginning: bytes, stream: str, *, named: bool, records:
     record of another stream is another log. "known" holds if the log reaches the record's offset and has its marker
     there; else it must be set aside (`ENDS_EARLY`, `GOES_ON_DIFFERENTLY`).
     """
-    content, borders = _content(beginning)
+    found = [(_LINES, *_content(beginning))]
+    if beginning.startswith(b"#"):
+        found.append((_HASHES, *_content(beginning, hashes=True)))
     own: list[tuple[Known, str]] = []
     others: list[tuple[Known, str]] = []
     for record in records:
-        agreement = _agreement(key, content, borders, record.prefix)
+        ways = (_agreement(key, *each, record.prefix) for each in found)
+        agreement = next((way for way in ways if way != "none"), "none")
         if agreement != "none":
             (own if record.stream == stream else others).append((record, agreement))
     for group in (own, [] if named else others):
@@ -139,8 +150,13 @@ def identify(key: bytes, beginning: bytes, stream: str, *, named: bool, records:
 
 
 def begin_alike(first: bytes, second: bytes) -> bool:
-    """Whether two logs with these beginnings agree over 4,096 bytes of content, or over the whole of the shorter."""
+    """Whether two logs with these beginnings agree over 4,096 bytes of content, or over the whole of the shorter.
+
+    Their `#` lines count where neither has others.
+    """
     one, other = _content(first)[0], _content(second)[0]
+    if not one and not other:
+        one, other = _content(first, hashes=True)[0], _content(second, hashes=True)[0]
     length = min(len(one), len(other))
     return length > 0 and one[:length] == other[:length]
 
@@ -178,8 +194,8 @@ def stream_name(path: str) -> str:
             return name or str(path)
 
 
-def _content(beginning: bytes) -> tuple[bytes, list[int]]:
-    """The first 4,096 bytes without `#` lines, and the line borders in them."""
+def _content(beginning: bytes, *, hashes: bool = False) -> tuple[bytes, list[int]]:
+    """The first 4,096 bytes without `#` lines, or with them (`hashes`), and the line borders in them."""
     kept: list[bytes] = []
     borders: list[int] = []
     length = start = 0
@@ -187,7 +203,7 @@ def _content(beginning: bytes) -> tuple[bytes, list[int]]:
         end = beginning.find(b"\n", start) + 1 or len(beginning)
         line = beginning[start:end]
         start = end
-        if line.startswith(b"#"):
+        if line.startswith(b"#") and not hashes:
             continue
         kept.append(line)
         length += len(line)
@@ -197,7 +213,7 @@ def _content(beginning: bytes) -> tuple[bytes, list[int]]:
 
 
 def _agreement(
-    key: bytes, content: bytes, borders: Sequence[int], prefix: Prints
+    key: bytes, purpose: bytes, content: bytes, borders: Sequence[int], prefix: Prints
 ) -> Literal["whole", "so_far", "none"]:
     """Whether they agree. "whole": the content begins with all that `prefix` stands for; "so_far": it ends before that,
     and nothing in it differs: each print within it is its own, and each of its line borders has a print.
@@ -210,7 +226,7 @@ def _agreement(
     elif not set(borders) <= {length for length, _ in prefix}:
         return "none"
     for length, print_ in within:
-        if not hmac.compare_digest(_hash(key, b"prefix", content[:length]), print_):
+        if not hmac.compare_digest(_hash(key, purpose, content[:length]), print_):
             return "none"
     return "whole" if within[-1] == prefix[-1] else "so_far"
 
