@@ -13,6 +13,7 @@ import lzma
 import shutil
 import subprocess
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,21 @@ def test_two_equal_files_of_one_run(store: Path, tmp_path: Path) -> None:
     summary = ingest(store, [log, log, tmp_path / "x.log.1", packed])
     assert (summary.exit_code, summary.counted) == (0, 60)
     assert hours_of(store) == counts_of(LOG)
+
+
+@pytest.mark.parametrize("order", [*permutations(("short.log", "whole.log", "other.log", "copy.log"))], ids="-".join)
+def test_three_that_begin_alike(store: Path, tmp_path: Path, order: tuple[str, ...]) -> None:
+    """Of a log, its beginning and one that parts from both the beginning is read, in whatever order they are given; of
+    what is set aside nothing is stored, and neither of its copy.
+    """
+    other = [*LOG[:38], line(NOW, "/other"), *LOG[38:]]
+    for name, content in (("short.log", LOG[:40]), ("whole.log", LOG), ("other.log", other), ("copy.log", other)):
+        write(tmp_path / name, content)
+    summary = ingest(store, [tmp_path / name for name in order])
+    assert sorted(skipped(summary)) == [(name, "set_aside") for name in ("copy.log", "other.log", "whole.log")]
+    assert [Path(log.log).name for log in summary.logs] == ["short.log"]
+    assert summary.counted == 40
+    assert hours_of(store) == counts_of(LOG[:40])
 
 
 FORWARDED = 'nginx:$http_x_forwarded_for - $remote_user [$time_local] "$request" $status $body_bytes_sent'

@@ -15,8 +15,8 @@ _FIRST = 64
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """Paths, each with that of its twin. `equal`: the same content; `within`: the beginning of a longer log;
-    `unclear`: they agree over their first 4,096 bytes and differ later.
+    """Paths, each in one of these with that of its twin. `equal`: the same content; `within`: the beginning of a longer
+    log, whatever else it is; `unclear`: they agree over their first 4,096 bytes and differ later.
     """
 
     equal: dict[str, str]
@@ -32,6 +32,12 @@ def find_twins(logs: Mapping[str, str]) -> Twins:
         placed = found.within.keys() | found.equal.keys()
         if first not in placed and second not in placed and begin_alike(starts[first], starts[second]):
             _compare(first, second, logs, found)
+    for path in found.within:
+        found.unclear.pop(path, None)
+    for path in found.equal.keys() & found.unclear.keys():
+        del found.equal[path]
+    for path in [path for path, other in found.equal.items() if other in found.unclear]:
+        found.unclear[path] = found.unclear[found.equal.pop(path)]
     return found
 
 
