@@ -12,6 +12,8 @@ import json
 import lzma
 import shutil
 import subprocess
+import tarfile
+import zipfile
 from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
@@ -211,6 +213,31 @@ def test_three_that_begin_alike(store: Path, tmp_path: Path, order: tuple[str, .
     assert [Path(log.log).name for log in summary.logs] == ["short.log"]
     assert summary.counted == 40
     assert hours_of(store) == counts_of(LOG[:40])
+
+
+def packed(log: Path, kind: str) -> Path:
+    """An archive that holds the log as it is."""
+    archive = log.with_name(f"x.log.{kind}")
+    if kind == "zip":
+        with zipfile.ZipFile(archive, "w") as file:  # which compresses nothing unless it is told to
+            file.write(log, log.name)
+    else:
+        form = tarfile.PAX_FORMAT if kind == "tar.xz" else tarfile.USTAR_FORMAT
+        with tarfile.open(archive, f"w:{kind.removeprefix('tar').removeprefix('.')}", format=form) as tar:
+            tar.add(log, log.name)
+    return archive
+
+
+@pytest.mark.parametrize("format", ["auto", "combined"])
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "tar.xz", "zip"])
+def test_an_archive_is_no_log(store: Path, tmp_path: Path, kind: str, format: str) -> None:  # noqa: A002 - the option's name
+    """An archive that a pattern such as `x.log*` meets is refused (65), and its log's lines are counted once."""
+    log = write(tmp_path / "x.log", LOG)
+    summary = ingest(store, [log, packed(log, kind)], format=format)
+    assert (summary.exit_code, summary.counted) == (65, 60)
+    assert skipped(summary) == [(f"x.log.{kind}", "no_format")]
+    assert f"an archive ({kind[:3]})" in str(summary.errors[0])
+    assert hours_of(store) == counts_of(LOG)
 
 
 FORWARDED = 'nginx:$http_x_forwarded_for - $remote_user [$time_local] "$request" $status $body_bytes_sent'

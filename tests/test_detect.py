@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import random
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from loganon.formats import Format, load_formats
 from loganon.parse import detect as detecting
+from loganon.parse.archives import archive_of
 from loganon.parse.detect import Detection, detect, sample_lines
 from loganon.parse.directives import pieces
 from loganon.parse.literals import has_literals, literals_of
@@ -90,6 +92,31 @@ def test_other_logs(line: bytes, what: str) -> None:
         detection = found(prefix + line, prefix + line)
         assert detection.format is None
         assert what in (detection.other or "")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "kind"),
+    [
+        (b"PK\x03\x04\x14\0", "zip"),
+        (b"7z\xbc\xaf\x27\x1c\0\x04", "7z"),
+        (b"Rar!\x1a\x07\x01\0", "RAR"),
+        (b"!<arch>\nx.log/", "ar"),
+        (b"070701" + b"0012AB9f" * 13, "cpio"),
+        (b"070707" + b"0" * 70, "cpio"),
+        (tarfile.TarInfo("x.log").tobuf(tarfile.USTAR_FORMAT), "tar"),
+        (tarfile.TarInfo("x" * 200).tobuf(tarfile.GNU_FORMAT), "tar"),
+        (tarfile.TarInfo("x" * 200).tobuf(tarfile.PAX_FORMAT), "tar"),
+        (tarfile.TarInfo("x.log").tobuf(tarfile.USTAR_FORMAT)[:511], None),
+        (bytes(512), None),
+        (b"070701 10:00:00 GET /a 200 " + COMBINED * 4, None),
+        (COMBINED * 9, None),
+    ],
+)
+def test_archives(beginning: bytes, kind: str | None) -> None:
+    """An archive is told by its beginning, a tar by the sum in its header; a line that begins alike is a line's."""
+    assert archive_of(beginning) == kind
+    detection = found(*(beginning + COMBINED + b"\n" + COMBINED).split(b"\n"))
+    assert (kind is None) or (detection.format is None and f"({kind})" in (detection.other or ""))
 
 
 def test_candidates_hold_offsets() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loganon.formats import Format, load_formats, with_fields
-from loganon.parse.detect import SHARE, detect, sample_lines
+from loganon.parse.archives import archive_of
+from loganon.parse.detect import SHARE, archived, detect, sample_lines
 from loganon.reading import Input
-from loganon.refusals import error_log, unknown_format
+from loganon.refusals import error_log, no_log, unknown_format
 from loganon.store import Record
 
 SAMPLE_BYTES = 1 << 19
@@ -23,6 +24,8 @@ def last_of(records: Iterable[Record], stream: str) -> Record | None:
 def recognise(given: Input, start: bytes, before: Record | None, last: Record | None) -> Format:
     """The format given, or recorded for the log, or for its stream if it fits, or found in its first lines."""
     reading = given.reading
+    if before is None and (kind := archive_of(start)):  # else its lines are counted, and once more in their own log
+        raise no_log(given.log, archived(kind))
     if reading.format is not None:
         return with_fields(reading.format, reading.fields)
     formats = {name: with_fields(fmt, reading.fields) for name, fmt in load_formats(examples=False).items()}

@@ -43,11 +43,16 @@ def error_log(path: str, kind: str, fix: str = "Name the access log") -> Skipped
 def unknown_format(path: str, found: Detection) -> SkippedError:
     """No format fits any line of a log: the nearest ones, and where each failed (offsets, never text)."""
     if found.other:
-        return SkippedError("no_format", found.other, where=path, fix="Name the access log")
+        return no_log(path, found.other)
     nearest = ", ".join(f"{c.name} fails at offset {c.at}" for c in found.candidates[:3] if c.at is not None)
     what = "no known format fits any line" + (f" (in the first line {nearest})" if nearest else "")
     fix = "See `loganon formats`, and name one with --format, or a W3C log's missing header with --fields"
     return SkippedError("no_format", what, where=path, fix=fix)
+
+
+def no_log(path: str, what: str) -> SkippedError:
+    """Something known that is no access log: `what`."""
+    return SkippedError("no_format", what, where=path, fix="Name the access log")
 
 
 def other_format(path: str, fmt: Format) -> SkippedError:

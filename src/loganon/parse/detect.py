@@ -13,6 +13,7 @@ from loganon.chunks import Chunk
 from loganon.errors import ConfigurationError
 from loganon.formats import Format
 from loganon.parse import make_parser
+from loganon.parse.archives import archive_of
 from loganon.parse.directives import pieces
 from loganon.parse.lines import split_lines
 from loganon.parse.literals import has_literals, literals_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SAMPLE_LINES = 1000
 SHARE = 0.95
 _FEW = 64
+_HEADER_LINES = 8
 
 ERROR_LOGS = {
     "nginx": re.compile(
@@ -106,9 +108,12 @@ def detect(sample: Sequence[bytes], formats: Iterable[Format]) -> Detection:
 
     Of two formats the one with more directives and literals in its template is the more specific; where they have as
     many, one whose sign at least half of the lines show. What syslog or a container runtime
-    wrote around the lines is taken off first.
+    wrote around the lines is taken off first. An archive has no format, although lines of a log may stand in it.
     """
     lines = [line for line in sample[:SAMPLE_LINES] if line]
+    archive = archive_of(b"\n".join(lines[:_HEADER_LINES]))
+    if archive is not None:
+        return Detection(None, 0.0, len(lines), None, (), archived(archive))
     formats = tuple(formats)
     kind = wrapper_of(lines)
     if kind is not None:
@@ -116,6 +121,11 @@ def detect(sample: Sequence[bytes], formats: Iterable[Format]) -> Detection:
         if inner.format or inner.error_log or inner.other:
             return replace(inner, wrapper=kind)
     return _detect(lines, formats)
+
+
+def archived(kind: str) -> str:
+    """What to say of an archive."""
+    return f"an archive ({kind}): it holds files, not lines"
 
 
 def _detect(lines: Sequence[bytes], formats: Sequence[Format]) -> Detection:
