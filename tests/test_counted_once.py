@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tarfile
 import zipfile
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
@@ -213,6 +214,34 @@ def test_three_that_begin_alike(store: Path, tmp_path: Path, order: tuple[str, .
     assert [Path(log.log).name for log in summary.logs] == ["short.log"]
     assert summary.counted == 40
     assert hours_of(store) == counts_of(LOG[:40])
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_two_known_logs_joined_to_one(store: Path, tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """A log that goes on with another of its stream where it was counted to is set aside: `cat x.log.2 x.log.1`."""
+    parts = b"".join(LOG), b"".join(lines(60, tag="q"))
+    logs = [write(tmp_path / f"x.log.{n}", part) for n, part in zip((2, 1), parts, strict=True)]
+    assert ingest(store, logs).counted == 120
+    joined = write(tmp_path / "x.log.3", b"".join(map(pack, parts)))
+    summary = ingest(store, [joined])
+    assert skipped(summary) == [("x.log.3", "set_aside")]
+    assert hours_of(store) == counts_of(b"".join(parts))
+    other = line(NOW - timedelta(hours=2), "/other")
+    assert ingest(store, [write(joined, b"".join(map(pack, (parts[0], other))))]).counted == 1
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_log_may_repeat_itself(store: Path, tmp_path: Path, named: bool) -> None:
+    """A log that goes on as it began, as under load, is read on; and so beside another of the same lines that the
+    operator has named.
+    """
+    same = [line(NOW, "/same")] * 60
+    log = write(tmp_path / "x.log", same)
+    for stream in ("one", "two") if named else (None,):
+        assert ingest(store, [log], stream=stream).counted == 60
+    write(log, same * 2)
+    for stream in ("one", "two") if named else (None,):
+        assert ingest(store, [log], stream=stream).counted == 60
 
 
 def packed(log: Path, kind: str) -> Path:

@@ -16,6 +16,7 @@ from loganon.sources.identity import (
     begin_alike,
     compare,
     fingerprint,
+    goes_on_with_known,
     identify,
     marker,
     stream_name,
@@ -144,6 +145,18 @@ def test_two_records() -> None:
     assert answer(LONG, known(first(2), id="a"), known(first(4), id="b")).kind == "set_aside"
     assert answer(LONG, known(LONG, id="a"), known(LONG, id="b", stream="x")) == Answer("known", "a")
     assert answer(LONG, known(LONG, id="a", stream="y"), known(LONG, id="b", stream="x")).kind == "set_aside"
+
+
+def test_it_goes_on_with_a_known_log() -> None:
+    """What follows a log's counted part tells of another log of its stream by 4,096 bytes, not by fewer."""
+    before = known(OTHER, id="a")
+    ask = lambda rest, *records: goes_on_with_known(KEY, rest, before, (before, *records))  # noqa: E731 - a local short form
+    assert ask(LONG, known(LONG))
+    assert ask(b"#Fields: a b\n" + LONG, known(LONG))
+    assert not ask(LONG[: PREFIX_BYTES - 1], known(LONG))
+    assert not ask(LONG, known(LONG[: PREFIX_BYTES - 1]))
+    assert not ask(LONG, known(LONG, stream="shop.log"))
+    assert not ask(OTHER)
 
 
 @dataclass

@@ -104,11 +104,14 @@ def test_final(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [None, *COMPRESS])
 def test_seek(tmp_path: Path, kind: str | None) -> None:
-    """A log goes on at any offset of its content and gives the bytes before it; behind its end there is none."""
+    """A log goes on at any offset of its content and gives the bytes before it and, twice, those behind it; behind its
+    end there is none.
+    """
     with open_log(write(tmp_path, COMPRESS[kind](LINES) if kind else LINES)) as log:
         for done in (0, 7, 100_000, len(LINES)):
             assert log.seek(done) == LINES[max(0, done - 256) : done]
             assert log.tail == LINES[max(0, done - 256) : done]
+            assert log.following(5000) == LINES[done : done + 5000]
             assert joined(log.chunks()) == LINES[done:]
             assert log.retest()
         assert log.seek(len(LINES) + 1) is None

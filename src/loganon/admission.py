@@ -14,7 +14,16 @@ from loganon.recognition import SAMPLE_BYTES, last_of, recognise
 from loganon.refusals import SkippedError, recorded_zone, set_aside, zone_note
 from loganon.sources import STDIN, Source
 from loganon.sources.files import BEGINNING_BYTES
-from loganon.sources.identity import ENDS_EARLY, GOES_ON_DIFFERENTLY, Answer, identify, marker, stream_name
+from loganon.sources.identity import (
+    ENDS_EARLY,
+    GOES_ON_DIFFERENTLY,
+    GOES_ON_WITH_KNOWN,
+    Answer,
+    goes_on_with_known,
+    identify,
+    marker,
+    stream_name,
+)
 from loganon.sources.stdin import Stream
 from loganon.store import Record
 from loganon.summary import LogSummary
@@ -81,6 +90,8 @@ class Admission:
                 answer = ENDS_EARLY
             elif before.done and marker(self.key.secret, tail) != before.marker:
                 answer = GOES_ON_DIFFERENTLY
+            elif goes_on_with_known(self.key.secret, source.following(), before, records.values()):
+                answer = GOES_ON_WITH_KNOWN
         if answer.kind == "set_aside":
             raise set_aside(given.log, answer.reason, answer.fix)
         return before

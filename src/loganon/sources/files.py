@@ -126,6 +126,14 @@ class Log:
         self._cutter = Cutter(done, before)
         return before
 
+    def following(self, limit: int = BEGINNING_BYTES) -> bytes:
+        """The next `limit` bytes of the content, or all that is left of it; `chunks` gives them all the same."""
+        if self._inflater is None:
+            return self._raw(self._file.offset, max(0, min(limit, self.size - self._file.offset)))
+        while len(self._over) < limit and (block := self._read(limit - len(self._over))):
+            self._over += block
+        return self._over[:limit]
+
     def chunks(self, *, final: bool = False, chunk_bytes: int = CHUNK_BYTES, whole: Whole = len) -> Iterator[Chunk]:
         """The content from the offset sought, or from 0, as chunks of about `chunk_bytes` that end at LF, and where
         `whole` lets them end.

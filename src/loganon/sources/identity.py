@@ -83,6 +83,13 @@ GOES_ON_DIFFERENTLY = Answer(
 )
 
 
+GOES_ON_WITH_KNOWN = Answer(
+    "set_aside",
+    reason="behind what was counted of it stands the beginning of another known log, whose lines would count twice",
+    fix="Give the logs that it was put together from, not their sum",
+)
+
+
 class Content(Protocol):
     """A log that can be read again from its beginning."""
 
@@ -147,6 +154,19 @@ def identify(key: bytes, beginning: bytes, stream: str, *, named: bool, records:
         if group:
             return replace(ENDS_EARLY, record=group[0][0].id)
     return Answer("new")
+
+
+def goes_on_with_known(key: bytes, rest: bytes, before: Known, records: Iterable[Known]) -> bool:
+    """Whether `rest`, what follows the counted part of `before`, begins with the 4,096 bytes with which another log of
+    its stream begins: then the two were joined to one. Shorter beginnings do not tell.
+    """
+    content, _ = _content(rest)
+    if len(content) < PREFIX_BYTES:
+        return False
+    whole = (PREFIX_BYTES, _hash(key, _LINES, content))
+    return any(
+        whole in record.prefix for record in records if record.stream == before.stream and record.id != before.id
+    )
 
 
 def begin_alike(first: bytes, second: bytes) -> bool:

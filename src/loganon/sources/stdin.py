@@ -67,6 +67,10 @@ class Stream:
         """No bytes before the beginning; None for any other offset: a stream cannot be positioned."""
         return b"" if done == 0 else None
 
+    def following(self, limit: int = BEGINNING_BYTES) -> bytes:
+        """As `beginning`: what is before that was not given yet, either."""
+        return self.beginning(limit)
+
     def chunks(
         self,
         *,
