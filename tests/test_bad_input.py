@@ -428,6 +428,44 @@ def test_preview_says_it_alike(command: Command, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+def closed(folder: Path, *streams: str) -> Command:
+    """The command as a process that was started with these descriptors closed."""
+    shell = ("sh", "-c", f'exec "$@" {" ".join(streams)}', "sh")
+    return Command(folder, python=(*shell, sys.executable, "-m", "loganon"))
+
+
+@pytest.mark.parametrize("words", [("filter",), ("filter", "-"), ("filter", "--error-log", "nginx"), ("preview", "-")])
+def test_closed_standard_input(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A process without standard input that is to read it says so (66)."""
+    refused(closed(tmp_path, "<&-")(*words), 66, "standard input is closed")
+
+
+def test_closed_standard_output(tmp_path: Path) -> None:
+    """A filter without standard output says so (73); what others would print goes nowhere."""
+    refused(closed(tmp_path, ">&-")("filter", "--quiet", GOOD), 73, "standard output is closed")
+    for words in (("policy", "show", "imos"), ("formats",), ("preview", GOOD, "--provider-db", DATABASE)):
+        assert closed(tmp_path, ">&-")(*words) == Done(0, "", ""), words
+
+
+def test_all_streams_closed(tmp_path: Path) -> None:
+    """A run without any of the three counts, and its exit codes are those of any other."""
+    daemon = closed(tmp_path, "<&-", ">&-", "2>&-")
+    assert daemon("run", GOOD, "--store", "store", "--now", SAMPLE_NOW).code == 0
+    assert run(closed(tmp_path, "<&-", "2>&-"), GOOD).json["already_counted"] > 0
+    assert daemon("run", "no.log", "--store", "store", "--now", SAMPLE_NOW).code == 66
+    assert daemon("run", "--no-option").code == 2
+
+
+def test_no_file_takes_a_standard_streams_number(tmp_path: Path) -> None:
+    """Descriptors 0 to 2 are held, so that what a library says on 2 never stands in a file of the store."""
+    script = (
+        "from loganon.cli import start; start._hold_standard_streams(); n = open('out', 'w'); print(n.fileno(), file=n)"
+    )
+    shell = Command(tmp_path, python=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c"))
+    assert shell(script).code == 0
+    assert int((tmp_path / "out").read_text("ascii")) > 2
+
+
 def test_a_failure_inside_says_no_value(tmp_path: Path) -> None:
     """An exception whose message quotes a log line: 70, kind and place only, no traceback, no line."""
     (tmp_path / "x.log").write_bytes(b"".join(lines(3)))

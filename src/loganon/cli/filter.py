@@ -115,7 +115,8 @@ def command(
 @contextmanager
 def _opened(log: str) -> Iterator[Source]:
     """The log; of standard input what has come, as soon as it has. SIGTERM ends it behind what is already there."""
-    from loganon.sources.files import open_log  # noqa: PLC0415 - start-up: not imported for --help
+    from loganon.sources import standard_input  # noqa: PLC0415 - start-up: not imported for --help
+    from loganon.sources.files import open_log  # noqa: PLC0415 - start-up, as above
     from loganon.sources.inflate import MAGIC_BYTES  # noqa: PLC0415 - start-up, as above
     from loganon.sources.prompt import Prompt  # noqa: PLC0415 - start-up, as above
     from loganon.sources.regular import Regular  # noqa: PLC0415 - start-up, as above
@@ -125,7 +126,7 @@ def _opened(log: str) -> Iterator[Source]:
         with open_log(log) as source:
             yield source
         return
-    descriptor = sys.stdin.fileno()
+    descriptor = standard_input().fileno()
     regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
     feed = Regular(descriptor) if regular else Prompt(descriptor, whole=MAGIC_BYTES)
     before = signal.signal(signal.SIGTERM, lambda *_: feed.stop())
@@ -137,6 +138,8 @@ def _opened(log: str) -> Iterator[Source]:
 
 def _write(text: bytes | memoryview) -> None:
     """Write to standard output at once, past Python's buffer: a pipe that broke leaves nothing behind to be flushed."""
+    if sys.__stdout__ is None:  # the process was started without one
+        raise CannotWriteError("standard output is closed", fix="Send it to a file or a pipe")
     descriptor = sys.stdout.fileno()
     rest = memoryview(text)
     while rest:

@@ -24,6 +24,7 @@ def main() -> None:
 
     The libraries' own clean-up at the end of a process was seen to abort it (134), with a thread of theirs unended.
     """
+    _hold_standard_streams()
     for name, value in _MEMORY.items():
         os.environ.setdefault(name, value)
     gc.set_threshold(*_GENERATIONS)
@@ -32,6 +33,26 @@ def main() -> None:
         cli.main()
     except SystemExit as ended:
         os._exit(_flushed(ended.code if isinstance(ended.code, int) else 0))
+
+
+def _hold_standard_streams() -> None:
+    """Descriptors 0 to 2 are open, those that were closed (`2>&-`) on /dev/null, and what is said there goes nowhere.
+
+    Else the next file to be opened got the number, and whatever a library says on 2 would stand in the store. That
+    standard input or output were closed, `sys.stdin` and `sys.__stdout__` tell: they stay None.
+    """
+    for descriptor, mode in enumerate((os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            null = os.open(os.devnull, mode)
+            os.dup2(null, descriptor)
+            if null != descriptor:
+                os.close(null)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8")
 
 
 def _flushed(code: int) -> int:

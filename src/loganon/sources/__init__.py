@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import BinaryIO
 
 from loganon.buckets import is_object
 from loganon.errors import MissingInputError
@@ -25,8 +26,11 @@ def open_source(path: str, *, at: str | None = None) -> Source:
 
     `at`: where the log lies, if it is not at `path` any more.
     """
-    if path != STDIN:
-        return open_log(path, at=at)
+    return open_log(path, at=at) if path != STDIN else Stream(standard_input())
+
+
+def standard_input() -> BinaryIO:
+    """Standard input as bytes; MissingInputError (66) where the process was started without one."""
     if sys.stdin is None:
-        raise MissingInputError("standard input is closed", where=path, fix="Name a log, or write one into the pipe")
-    return Stream(sys.stdin.buffer)
+        raise MissingInputError("standard input is closed", where=STDIN, fix="Name a log, or write one into the pipe")
+    return sys.stdin.buffer
