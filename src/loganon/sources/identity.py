@@ -25,7 +25,15 @@ _LINES, _HASHES = b"prefix", b"hashes"
 """What fingerprints are of: the lines that do not begin with `#`, or, where there are none, all."""
 
 _COMPRESSED = re.compile(r"\.(?:gz|bz2|xz|zst|zstd|lzma|Z)$")
-_DATE = r"\d{8}(?:[-_.T]?\d{2,10})?|\d{4}[-_.]\d{2}[-_.]\d{2}(?:[-_.T]\d{2}(?:[-_.:]?\d{2}){0,2})?"
+_ZONE = r"(?:Z|[-+]\d{2}:?\d{2})?"
+_DATE = "|".join(
+    (
+        rf"\d{{8}}(?:(?:[-_.T]?\d{{2,10}}|[-_.T]\d{{2}}:\d{{2}}(?::\d{{2}})?){_ZONE})?",
+        rf"\d{{4}}[-_.]\d{{2}}[-_.]\d{{2}}(?:[-_.T]\d{{2}}(?:[-_.:]?\d{{2}}){{0,2}}{_ZONE})?",
+        r"\d{2}[-_.]\d{2}[-_.]\d{4}",
+        r"(?:19|20)\d{2}[-_.]?(?:0[1-9]|1[0-2]|W\d{2})",  # a month or a week
+    )
+)
 _ROTATED = re.compile(rf"[-_.](?:{_DATE}|\d{{10}})$|\.\d{{1,3}}$|\.(?:old|bak|save)$")
 _DATED = re.compile(rf"(?:[-_.](?:{_DATE})|\.\d{{1,3}})(?=\.[A-Za-z]+$)|(?<=^u_ex)\d{{6,8}}(?=(?:_x)?\.log$)")
 
