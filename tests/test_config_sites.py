@@ -342,6 +342,31 @@ def test_streams_in_one_store(command: Inside, tmp_path: Path) -> None:
     assert streams == {"a", "b"}
 
 
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_site_whose_log_is_another_sites(command: Inside, tmp_path: Path, link: Callable[[Path, Path], None]) -> None:
+    """Of several names of one file the lines are counted once, also into a store of all sites, and also where a name is
+    added later and comes before the others.
+    """
+    shop = log(tmp_path, "shop.access.log")
+    link(shop.with_name("www.access.log"), shop)
+    write(tmp_path, '[[input]]\nlogs = "logs/{site}.access.log*"\nstore = "store"\n')
+    sums = [run(command, "--json").json["stores"][0]]
+    link(shop.with_name("alias.access.log"), shop)
+    sums.append(run(command, "--json").json["stores"][0])
+    assert [(each["lines_read"], each["counted"], each["already_counted"]) for each in sums] == [(6, 3, 3), (9, 0, 9)]
+    assert {record.stream for record in LocalStore.open(tmp_path / "store").records().values()} == {"shop"}
+
+
+def test_a_site_whose_log_begins_like_anothers(command: Inside, tmp_path: Path) -> None:
+    """Streams that are named are logs of their own: one that is the beginning of another is counted, and known."""
+    shop = log(tmp_path, "shop.access.log")
+    log(tmp_path, "www.access.log").write_bytes(shop.read_bytes() * 2)
+    write(tmp_path, '[[input]]\nlogs = "logs/{site}.access.log*"\nstore = "store"\n')
+    sums = [run(command, "--json").json["stores"][0] for _ in range(2)]
+    assert [(each["counted"], each["already_counted"]) for each in sums] == [(9, 0), (0, 9)]
+    assert [[source["lines_read"] for source in each["sources"]] for each in sums] == [[3, 6], [3, 6]]
+
+
 def test_sites_in_a_bucket(tmp_path: Path) -> None:
     """Logs and stores of all sites may lie in a bucket; a store there whose logs are gone is pruned, too."""
     require_server()

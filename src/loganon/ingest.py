@@ -29,7 +29,7 @@ from loganon.spent import Spent, find_left_behind
 from loganon.store import Batch, Committed, ConflictError, HeldStore, OutdatedError, Record, Store
 from loganon.summary import LogSummary, Summary
 from loganon.threads import Aside
-from loganon.twins import find_twins
+from loganon.twins import find_twins, one_stream
 
 if TYPE_CHECKING:
     from loganon.policy import Policy
@@ -101,9 +101,10 @@ class Ingest:
         self._inputs = {}
         for each in (*inputs, *find_left_behind(inputs)):
             self._inputs.setdefault(each.place, each)
+        self._inputs = one_stream(self._inputs, {record.stream for record in self._records.values()})
         self._logs = {place: LogSummary(each.log) for place, each in self._inputs.items()}
         self._summary.logs += self._logs.values()
-        twins = find_twins({place: place for place in self._inputs})
+        twins = find_twins(self._inputs)
         for path, other in twins.unclear.items():
             what = f"it agrees with {self._logs[other].log} over its first 4,096 bytes and differs later"
             fix = "Run again with the one of them that is whole"

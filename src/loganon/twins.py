@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from loganon.errors import LoganonError
+from loganon.reading import Input
 from loganon.sources import STDIN, open_log
-from loganon.sources.identity import begin_alike, compare
+from loganon.sources.identity import begin_alike, compare, stream_name
 
 _FIRST = 64
 
@@ -24,14 +27,41 @@ class Twins:
     unclear: dict[str, str]
 
 
-def find_twins(logs: Mapping[str, str]) -> Twins:
-    """The twins among logs, each given with where it lies; what cannot be opened is no twin."""
+def one_stream(inputs: Mapping[str, Input], known: Collection[str]) -> dict[str, Input]:
+    """The inputs, by where they lie; all names of one file have one stream, if it can be one that is `known`.
+
+    Two streams that the operator names are two logs, whatever they hold; but one file is one log.
+    """
+    names: dict[tuple[int, int], list[str]] = {}
+    for place in inputs:
+        with suppress(OSError):  # it is no file, or whoever opens it says so
+            status = os.stat(place)  # noqa: PTH116 - paths are text here, as given
+            names.setdefault((status.st_dev, status.st_ino), []).append(place)
+    found = dict(inputs)
+    for places in names.values():
+        streams = [inputs[place].reading.stream or stream_name(inputs[place].log) for place in places]
+        chosen = next((stream for stream in streams if stream in known), streams[0])
+        for place in places:
+            reading = inputs[place].reading
+            if reading.stream not in (None, chosen):
+                found[place] = replace(inputs[place], reading=replace(reading, stream=chosen))
+    return found
+
+
+def find_twins(inputs: Mapping[str, Input]) -> Twins:
+    """The twins among inputs, given by where they lie; what cannot be opened is no twin, and of two streams that the
+    operator has named none is.
+    """
     found = Twins({}, {}, {})
-    starts = {path: start for path, at in logs.items() if path != STDIN and (start := _start(at))}
+    starts = {path: start for path in inputs if path != STDIN and (start := _start(path))}
     for first, second in _pairs(starts):
+        one, other = inputs[first].reading.stream, inputs[second].reading.stream
+        apart = None not in (one, other) and one != other
         placed = found.within.keys() | found.equal.keys()
-        if first not in placed and second not in placed and begin_alike(starts[first], starts[second]):
-            _compare(first, second, logs, found)
+        if apart or first in placed or second in placed:
+            continue
+        if begin_alike(starts[first], starts[second]):
+            _compare(first, second, found)
     for path in found.within:
         found.unclear.pop(path, None)
     for path in found.equal.keys() & found.unclear.keys():
@@ -56,9 +86,9 @@ def _pairs(starts: Mapping[str, bytes]) -> Iterable[tuple[str, str]]:
                 yield (path, other) if order[path] < order[other] else (other, path)
 
 
-def _compare(first: str, second: str, logs: Mapping[str, str], found: Twins) -> None:
+def _compare(first: str, second: str, found: Twins) -> None:
     try:
-        with open_log(logs[first]) as one, open_log(logs[second]) as other:
+        with open_log(first) as one, open_log(second) as other:
             relation = compare(one, other)
     except LoganonError:  # whichever cannot be read says so when it is read
         return
@@ -72,9 +102,9 @@ def _compare(first: str, second: str, logs: Mapping[str, str], found: Twins) -> 
         found.equal[second] = first
 
 
-def _start(at: str) -> bytes:
+def _start(path: str) -> bytes:
     try:
-        with open_log(at) as log:
+        with open_log(path) as log:
             return log.beginning()
     except LoganonError:
         return b""
