@@ -143,6 +143,23 @@ format = "combined"
     assert sorted(record.stream for record in records) == ["a", "b", "other"]
 
 
+def test_a_site_whose_log_is_another_sites(tmp_path: Path) -> None:
+    """A link to a site's log, which another follower finds first, is that site's: its lines are not counted again."""
+    text = 'store = "stores/all"\npolicy = "plain.toml"\n' + SITES.partition("store")[0] + 'format = "combined"\n'
+    content = lines(15, tag="a")
+    for part in (content[:10], content[10:]):
+        sites = Sites(tmp_path, text)
+        sites.log("shop.access.log", part)
+        sites(1)
+        summary = sites.end()["all"].as_dict()
+        sites.followers.close()
+        alias = tmp_path / "logs/alias.access.log"
+        alias.unlink(missing_ok=True)
+        alias.symlink_to("shop.access.log")
+    assert (summary["counted"], summary["lines_read"]) == (5, 15)
+    assert [record.stream for record in LocalStore.open(tmp_path / "stores/all").records().values()] == ["shop"]
+
+
 def test_a_bad_site_spoils_no_other(sites: Sites) -> None:
     """A store that is none: that is said once, tried again, and over when it is put right; the others never wait."""
     (sites.folder / "stores").mkdir()

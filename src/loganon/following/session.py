@@ -6,7 +6,7 @@ the databases. When an attempt is due, and what becomes of one that fails, is th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -255,7 +255,8 @@ class Session:
         errors = len(summary.errors)
         assert self._window is not None  # noqa: S101 - `attempt` has set it
         try:
-            inputs = [Input(each.log, self._readings[each.pattern], at=each.at, found=True) for each, _ in taken]
+            known = {record.stream for record in opened.store.records().values()}
+            inputs = [Input(each.log, self._reading_of(each, known), at=each.at, found=True) for each, _ in taken]
             opened.ingest(inputs, window=self._window, now=now, wait=wait, summary=summary)
         finally:
             if any(log.lines for log in summary.logs):
@@ -264,6 +265,11 @@ class Session:
         for watched, stamp in taken:
             self._note(watched, stamp, opened.ingest.logs[watched.at])
         del summary.errors[errors:]  # each log's is told by itself
+
+    def _reading_of(self, watched: Watched, known: Collection[str]) -> Reading:
+        """How the log is read: of its names as one whose stream is `known`, if there is such, else as the first."""
+        readings = [self._readings[pattern] for pattern in (watched.pattern, *watched.others)]
+        return next((each for each in readings if each.stream in known), readings[0])
 
     def _note(self, watched: Watched, stamp: Stamp, log: LogSummary) -> None:
         """What a round did with one log."""

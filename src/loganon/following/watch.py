@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from loganon.errors import LoganonError, MissingInputError
@@ -31,8 +31,8 @@ Stamp = tuple[int, int]
 
 @dataclass(slots=True, eq=False)
 class Watched:
-    """A log that is held. `log`: the watched path by which it was found, `pattern`: what led to that path; `stamp`: as
-    at the last scan; `done`: bytes of it that are read.
+    """A log that is held. `log`: the watched path by which it was found, `pattern`: what led to that path, `others`:
+    what led to its other names; `stamp`: as at the last scan; `done`: bytes of it that are read.
 
     `named`: a watched path leads to it; `copy`: it was found beside that path, as a rotated form of its log, and is
     read once it is `settled`, the same at two scans. `failed`: why it could not be read the
@@ -54,6 +54,7 @@ class Watched:
     failed: str = ""
     source: str | None = None
     busy: bool = False
+    others: list[str] = field(default_factory=list)
 
     @property
     def at(self) -> str:
@@ -184,9 +185,10 @@ class Watch:
                 known = self._held.get(identity)
                 if known is not None and known.copy:
                     known.copy = False
-                elif (
-                    known is None and self._finished.get(identity) != _stamp(status) and not self._unless[pattern](path)
-                ):
+                elif known is not None:
+                    if pattern not in (known.pattern, *known.others) and not self._unless[pattern](path):
+                        known.others.append(pattern)
+                elif self._finished.get(identity) != _stamp(status) and not self._unless[pattern](path):
                     self._hold(path, pattern, moment)
             except FileNotFoundError:
                 troubles[path] = MissingInputError("there is no such log yet; it is waited for", where=path)
