@@ -17,7 +17,7 @@ _TOKEN = rb"[^ ]++"
 _CLIENT = rb"(?>(?:[^ ,]++, )*)[^ ]++"  # a list, where a proxy's X-Forwarded-For stands for the client
 _TEXT = rb'[^"\\]*+(?>(?:\\.[^"\\]*+)*)'
 _RAW_TEXT = rb'[^"]*+'
-_ADDRESS = rb"(?:[0-9]{1,3}\.){3}[0-9]{1,3} |(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F:.]*+(?:%[^ ]*+)? "
+_ADDRESS = rb'"?(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F:.]*+(?:%[^ ,"]*+)?)[ ,"]'
 
 _STRICT = frozenset({"time", "status", "bytes"})
 """Kinds that keep their shape in quotes; all others are any text there."""
@@ -166,8 +166,8 @@ def _shape(kind: str, tokens: Sequence[Token], fmt: Format) -> bytes:
     """The pattern of a value without quotes: it ends where the literal behind it begins.
 
     Three rules keep a virtual host in front of the line from being taken for the client, and a client for a virtual
-    host, where a user name may hold spaces: a missing client has no ident; an ident is no address; no user name
-    begins with "- ".
+    host, where a user name may hold spaces: a missing client has no ident; an ident is no address, nor a list of
+    them, in quotes or not; no user name begins with "- ".
     """
     following = [token.directive.kind if token.directive else token.text for token in tokens[1:4]]
     if kind == "client" and following[:2] == [" ", "ident"]:
