@@ -71,6 +71,16 @@ def test_a_header_in_mid_file_changes_the_columns() -> None:
     assert (parsed.lines, parsed.rejected) == (3, {})
 
 
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("lines", [1, 40])
+def test_a_line_of_blanks_is_none(lines: int, fast: bool) -> None:
+    """Nothing but blanks is no line, as an empty line is none: around the header, between lines, at the end."""
+    data = b"    \n" + HEAD + b" \t\r\n" + (LINE + b"\n   \n") * lines + b"  "
+    parsed = parse(W3C, data, fast=fast)
+    assert (parsed.rows, parsed.lines, parsed.rejected) == (lines, lines, {})
+    assert [row["client"] for row in rows(parsed)] == [b"203.0.113.7"] * lines
+
+
 def test_without_header() -> None:
     """Lines before any header are malformed, unless the fields are given; a header goes before them."""
     assert parse(W3C, LINE + b"\n" + HEAD + LINE).rejected == {"malformed": 1}

@@ -58,11 +58,12 @@ class Header:
         return tuple(name.lower() if name.lower() in self._known else UNKNOWN for name in names[:_MOST_NAMES])
 
     def read(self, line: bytes, state: ParseState) -> ParseState | None:
-        """The state behind a header line (a comment: the same), None if `line` is none."""
+        """The state behind a header line (a comment, or nothing but blanks: the same), None if `line` is none."""
         if self._header == "row":
             return self._row(line)
-        if not line.lstrip(b" \t").startswith(b"#"):
-            return None
+        begins = line.lstrip(b" \t")[:1]
+        if begins != b"#":
+            return None if begins else state
         found = _FIELDS.fullmatch(line)
         if found is not None:
             return self.state(_words(found[1])) + tuple(name for name in state if name.startswith("#"))
