@@ -102,6 +102,17 @@ def test_an_unreadable_log(process: Command, tmp_path: Path) -> None:
     done.message("Permission denied", " secret.log.", "Check its permissions")
 
 
+def test_formats_that_fit_a_part(command: Command, tmp_path: Path) -> None:
+    """A log of which several formats take some lines, and none 95 %, is refused with each one's share: 65."""
+    common = b'203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /secret HTTP/1.1" 200 1'
+    (tmp_path / "mixed.log").write_bytes((common + b"\n") + (common + b' "-" "Mozilla/5.0"\n') * 3)
+    done = run(command, "mixed.log")
+    assert done.code == 65
+    done.message("no known format fits 95 % of the first 4 lines", "combined 75%", " mixed.log.", "--format")
+    assert done.json["skipped"] == [{"log": "mixed.log", "reason": "no_format"}]
+    assert (done.json["lines_read"], done.json["sources"]) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [

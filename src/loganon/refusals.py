@@ -41,13 +41,20 @@ def error_log(path: str, kind: str, fix: str = "Name the access log") -> Skipped
 
 
 def unknown_format(path: str, found: Detection) -> SkippedError:
-    """No format fits any line of a log: the nearest ones, and where each failed (offsets, never text)."""
+    """No format fits a log: the nearest ones, and where or how far each failed (offsets and shares, never text)."""
     if found.other:
         return no_log(path, found.other)
-    nearest = ", ".join(f"{c.name} fails at offset {c.at}" for c in found.candidates[:3] if c.at is not None)
-    what = "no known format fits any line" + (f" (in the first line {nearest})" if nearest else "")
     fix = "See `loganon formats`, and name one with --format, or a W3C log's missing header with --fields"
-    return SkippedError("no_format", what, where=path, fix=fix)
+    return SkippedError("no_format", what_fits(found), where=path, fix=fix)
+
+
+def what_fits(found: Detection) -> str:
+    """That no format fits: where the nearest failed, or how many lines each takes where several take some."""
+    first = found.candidates[:3]
+    if partly := ", ".join(f"{each.name} {each.share:.0%}" for each in first if each.share > 0):
+        return f"no known format fits 95 % of the first {found.lines} lines ({partly})"
+    nearest = ", ".join(f"{each.name} fails at offset {each.at}" for each in first if each.at is not None)
+    return "no known format fits any line" + (f" (in the first line {nearest})" if nearest else "")
 
 
 def no_log(path: str, what: str) -> SkippedError:

@@ -19,6 +19,7 @@ from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import Permit, Pipeline, Result, build, exclude_of, needs_of
 from loganon.policy import Policy
 from loganon.recognition import SAMPLE_BYTES
+from loganon.refusals import what_fits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ class RowLevel:
             what = f"an error log ({found.error_log}): it holds messages, not accesses"
             raise UnreadableDataError(what, where=where, fix="Give the access log")
         if found.format is None:
-            raise UnreadableDataError("no known format fits any line", where=where, fix="Name one with format=")
+            raise UnreadableDataError(found.other or what_fits(found), where=where, fix="Name one with format=")
         return found.format
 
 
