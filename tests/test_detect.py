@@ -59,6 +59,16 @@ def test_only_the_first_thousand_lines_count() -> None:
     assert detect([*lines, COMMON], FORMATS.values()).share == 1.0
 
 
+def test_httperr_is_no_access_log() -> None:
+    """What HTTP.sys answered itself, or closed, is in a W3C log of its own, told by the reasons in it: no accesses."""
+    head = b"#Fields: date time c-ip c-port s-ip s-port cs-version cs-method cs-uri sc-status s-siteid"
+    line = b"2026-10-10 08:09:10 203.0.113.7 2780 10.0.0.1 80 HTTP/1.1 GET /a 503 1"
+    detection = found(b"#Software: Microsoft HTTP API 2.0", head + b" s-reason s-queuename", line + b" ConnLimit -")
+    assert detection.format is None
+    assert (detection.other or "").startswith("IIS's HTTPERR log")
+    assert found(head, line).format is FORMATS["w3c"]
+
+
 def test_the_unterminated_end_is_no_line() -> None:
     """The end of what was read of a log is no line, unless it is the log's, or there is no other."""
     assert sample_lines(b"a\r\n\nb") == [b"a"]

@@ -51,6 +51,10 @@ OTHERS = {
 """How a line of each other log begins that is known and is no access log, by what to say of it."""
 
 
+_HTTPERR = re.compile(rb"[ \t]*#Fields:[^\n]*[ \t]s-reason(?:[ \t]|\Z)", re.IGNORECASE)
+_HTTPERR_LOG = "IIS's HTTPERR log: it has requests and connections that no site was given, not accesses"
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A format that is not the one: the share of lines it takes, and where the first line it does not take fails."""
@@ -130,6 +134,8 @@ def archived(kind: str) -> str:
 
 def _detect(lines: Sequence[bytes], formats: Sequence[Format]) -> Detection:
     """The format by those that take any of the first lines, where one of them is sure; else by all."""
+    if any(_HTTPERR.match(line) for line in lines[:_FEW]):  # a W3C log by its form
+        return Detection(None, 0.0, len(lines), None, (), _HTTPERR_LOG)
     found = _choose(lines, _likely(lines, formats))
     if found.format is not None and found.share >= SHARE:
         return found
