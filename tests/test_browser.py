@@ -192,6 +192,12 @@ def test_the_known_agents_have_the_same_answers_in_a_column() -> None:
     assert_alike([*agents, None])
 
 
+def test_agents_of_many_blanks_say_nothing() -> None:
+    """Blanks alone, or with a hyphen, are `unknown` whatever their number: also among many agents, by column."""
+    blanks = " \t\n\x0b\x0c\r\x1c\x1f"
+    assert_alike([text for n in (50, 500, 2500) for text in (" " * n, blanks * n, "-" + " " * n, " " * n + "-")])
+
+
 def assert_alike(agents: list[str | None]) -> None:
     one_by_one = [Agents()(agent) for agent in agents]
     many = pl.Series([*agents, *(f"filler {number}" for number in range(MANY))], dtype=pl.String)

@@ -52,6 +52,7 @@ _MAJOR = "^[0-9]{1,3}$"
 _VERSION = "/[0-9]{1,3}$"
 _SAYS = "[0-9A-Za-z]"
 _NO_ASCII = r"[^\x00-\x7f]"
+_EMPTY = r"^[\x00-\x20-]"  # whatever else is in it: one that only holds blanks says nothing, however long it is
 _LATER_GROUPS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(\((?!\?))", re.DOTALL)
 _OPTIONAL_END = re.compile(r"(?:\(\?:\\\.\(\\d\+\)\|\))+\Z")  # `(?:\.(\d+)|)`, perhaps more than once
 
@@ -123,7 +124,7 @@ class AgentColumns:
                 tried.append(_Rule.of(pattern, family, major))
         for pattern in others:
             rare |= max(_rare(pattern), key=shortest)
-        self._left = f"{_NO_ASCII}|{any_of(map(_begin, filter(str.isascii, rare)))}"
+        self._left = f"{_EMPTY}|{_NO_ASCII}|{any_of(map(_begin, filter(str.isascii, rare)))}"
         groups = [list(rules) for _, rules in groupby(tried, key=lambda rule: bool(rule.told))]
         self._groups = [(_asked(rules), rules) for rules in groups]
         self._name = name
