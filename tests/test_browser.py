@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from ua_parser import load_lazy_builtins
 
 from loganon.lookups.agent_columns import _Rule, _shortened
-from loganon.lookups.agents import KINDS, LONGEST, MANY, Agents, _columns, is_bot, load_families
+from loganon.lookups.agent_rules import find_browser
+from loganon.lookups.agents import (
+    _WITHOUT_RULE,
+    KINDS,
+    LONGEST,
+    MANY,
+    Agents,
+    _columns,
+    is_bot,
+    load_families,
+)
 from loganon.lookups.literals import any_of, needed
 from loganon.treatments.browser import make_browser
 
@@ -71,6 +81,34 @@ def test_the_list_is_well_formed() -> None:
         assert kind in KINDS
         assert len(name) <= 45
         assert not re.search(r"[0-9]{5}|@|https?:|\$", name)
+
+
+NAMED_BY_A_RULE = {"Lavf", "Nextcloud-Desktop"}  # as the player and the client that they are part of
+
+
+def kind_of(agent: str) -> str:
+    return load_families().get(one(agent)[0].casefold(), ("", "no program"))[1]
+
+
+def test_each_listed_program_is_found_where_an_agent_names_it() -> None:
+    """Whatever stands in the list is answered by its name, or by a nearer one of a rule: never `other` or a browser."""
+    browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36"
+    programs = [row for row in load_families().values() if row[1] != "browser" and row[0] not in NAMED_BY_A_RULE]
+    agents = [f"Mozilla/5.0 (compatible; {name}/3.2; +http://site.example/)" for name, _ in programs]
+    agents += [f"{name}/3.2 (x)" for name, _ in programs]
+    assert [agent for agent in agents if kind_of(agent) not in {"bot", "library"}] == []
+    bots = {name for name, kind in programs if kind == "bot" and name[0].isalpha()}
+    bots -= {"okhttp-bot"}  # of which a rule tells the library
+    assert [name for name in bots if kind_of(f"{browser} {name}") != "bot"] == []
+
+
+def test_what_no_rule_names_is_listed() -> None:
+    """A browser that loganon names itself is in the list, and ua-parser has no name for it."""
+    for name in _WITHOUT_RULE:
+        listed, kind = load_families()[name]
+        assert kind == "browser"
+        assert find_browser(f"{listed}/7.1") is None
+        assert one(f"{listed}/7.1") == (listed, "7")
 
 
 def test_bots_are_told_from_browsers() -> None:

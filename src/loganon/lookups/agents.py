@@ -36,24 +36,34 @@ MANY = 4096
 """Of so many agents those that a column can answer are not asked for one by one."""
 
 _MAJOR = re.compile(r"[0-9]{1,3}", re.ASCII)
-_PRODUCT = (
-    re.compile(  # the place of a name (the beginning, after `compatible; `), the name, a slash, the major version
-        r"(\A|(?<=compatible; ))?(?<![0-9A-Za-z_.@/-])([A-Za-z][0-9A-Za-z_-]*(?:\.[A-Za-z][0-9A-Za-z_-]*)*)"
-        r"(/v?(?:([0-9]{1,3})(?![0-9]))?)?"
-    )
+_PLACED = re.compile(  # the place of a name (the beginning, after `compatible; `), and one word
+    r"(\A|(?<=compatible; )|(?<=compatible;))?(?<![0-9A-Za-z_.@/-])"
+    r"([A-Za-z][0-9A-Za-z_-]*(?:\.[A-Za-z][0-9A-Za-z_-]*)*)"
 )
+_SLASH = re.compile(r"/v?(?:([0-9]{1,3})(?![0-9]))?")  # behind a name: a slash, the major version
+_WITHOUT_RULE = {
+    *("akregator", "amaya", "cyberdog", "discord", "feedreader", "kodi", "librewolf", "netflix", "netsurf", "plex"),
+    *("reddit", "rssowl", "w3m", "zoom"),
+}
+"""Browsers and applications of the list that no rule names, in small letters."""
 _PRODUCTS_WITHIN = 512  # characters of an agent
+_WORDS_OF_NAME = 4
+_BEHIND = frozenset(("", *" /;,()"))  # what may stand behind a name of several words
 _BOT = re.compile(
-    r"(?<!cu)bot\b|(?<!cu)bot[-_./;)0-9]|robot|crawl|spider|slurp|scrap(?:e|er|y|ing)\b|archiver|indexer|validator"
-    r"|linkcheck|link ?checker|(?:health|site|uptime|status)[-_ ]?check|monitoring|feed ?(?:fetch|pars|read)|favicon"
-    r"|https?://|@[0-9a-z-]{1,64}\.[a-z]|screenshot|preview|checker|fetcher|scanner|research|headless"
-    r"|thumbnail|lighthouse|newspaper|outbrain|zabbix|aggregator|selenium|playwright|puppeteer",
+    r"(?<!cu)bot\b|(?<!cu)bot[-_./;)0-9]|robot|crawl|spider|slurp|scrap(?:e|y|ing)\b|scraper|archiver|indexer"
+    r"|validator|linkcheck|link ?checker|(?:health|site|uptime|status)[-_ ]?check|monitor(?:ing)?\b"
+    r"|feed ?(?:fetch|pars|read)|favicon|https?://|@[0-9a-z-]{1,64}\.[a-z]|screenshot|preview|checker|fetcher"
+    r"|scanner|research|headless|thumbnail|lighthouse|newspaper|outbrain|zabbix|aggregator|selenium|playwright"
+    r"|puppeteer|analy[sz]er|survey|sitemap|synthetic|subscribers?\b|prefetch"
+    r"|(?:\A|[ (;])(?:www\.[a-z]|[0-9a-z-]+(?:\.[0-9a-z-]+)*\.(?:com|org|io|ai)(?![0-9a-z_.-]))",
     re.IGNORECASE | re.ASCII,
 )
 _WORDS = (
-    *("bot", "crawl", "spider", "slurp", "scrap", "archiver", "indexer", "validator", "check", "monitoring", "feed"),
+    *("bot", "crawl", "spider", "slurp", "scrap", "archiver", "indexer", "validator", "check", "monitor", "feed"),
     *("favicon", "://", "@", "screenshot", "preview", "fetcher", "scanner", "research", "headless", "thumbnail"),
     *("lighthouse", "newspaper", "outbrain", "zabbix", "aggregator", "selenium", "playwright", "puppeteer"),
+    *("analyzer", "analyser", "survey", "sitemap", "synthetic", "subscriber", "prefetch"),
+    *("www.", ".com", ".org", ".io", ".ai"),
 )
 """One of these, in small letters, is in all that `_BOT` finds: they are looked for in a tenth of its time."""
 _SURE_WORDS = (
@@ -107,7 +117,7 @@ def _rules() -> Any:
 def _columns() -> AgentColumns:
     """The rules for the usual ones of many agents: what is neither listed, nor a program, nor a bot is `other`."""
     families = load_families()
-    programs = [name for name, (_, kind) in families.items() if kind != "browser" and name[0].isalpha()]
+    programs = [name for name in families if _is_program(name) and name[0].isalpha()]
     columns: AgentColumns = _rules().make_columns(
         lambda family: families.get(family.strip().casefold(), OTHER)[0],
         others=(_BOT.pattern, _SURE_BOT.pattern),
@@ -188,8 +198,11 @@ def _resolve(agent: str) -> Answer:
     if found is None or named is None:
         return _program(agent) or (OTHER_BOT if _is_bot(agent) else OTHER)
     name, kind = named
-    if kind == "browser" and agent.startswith("Mozilla/") and _is_surely_bot(agent):
-        return _program(agent) or OTHER_BOT
+    if kind == "browser" and "Mozilla/" in agent:
+        if _is_surely_bot(agent):
+            return _program(agent) or OTHER_BOT
+        if (bot := _ending(agent)) is not None:
+            return bot
     major = found[1]
     return name, major if _MAJOR.fullmatch(major) else ""
 
@@ -213,12 +226,51 @@ def _own(agent: str) -> Answer | None:
     return (name, major) if name and name == family else None
 
 
+def _is_program(name: str) -> bool:
+    """Whether a name (in small letters) is that of a listed bot or library, or of what no rule names."""
+    return load_families().get(name, ("", "browser"))[1] != "browser" or name in _WITHOUT_RULE
+
+
+@cache
+def _programs() -> Mapping[str, tuple[str, ...]]:
+    """The first word of each program of the list -> the names that begin with it, the longest first."""
+    programs: dict[str, list[str]] = {}
+    for name in sorted(filter(_is_program, load_families()), key=len, reverse=True):
+        if (word := _PLACED.match(name)) is not None:
+            programs.setdefault(word[2], []).append(name)
+    return {word: tuple(names) for word, names in programs.items()}
+
+
 def _program(agent: str) -> Answer | None:
-    """The first bot or library of the list that stands in the agent as a product, where the rules know none."""
-    for product in _PRODUCT.finditer(agent[:_PRODUCTS_WITHIN]):
-        name, kind = load_families().get(product[2].casefold(), ("", "browser"))
-        if kind != "browser" and (product[1] is not None or product[3] is not None):
-            return name, product[4] or ""
+    """The first program of the list that stands in the agent as a product, where the rules know none."""
+    within = agent[:_PRODUCTS_WITHIN]
+    for word in _PLACED.finditer(within):
+        for name in _programs().get(word[2].lower(), ()):
+            end = word.start(2) + len(name)
+            if within[word.start(2) : end].lower() == name and (end == word.end(2) or within[end : end + 1] in _BEHIND):
+                slash = _SLASH.match(within, end)
+                if word[1] is not None or slash is not None:
+                    return load_families()[name][0], (slash and slash[1]) or ""
+    return _ending(agent) if agent.startswith("Mozilla/") else None
+
+
+@cache
+def _last_words() -> frozenset[str]:
+    return frozenset(name.rpartition(" ")[2] for name, kind in load_families().values() if kind == "bot")
+
+
+def _ending(agent: str) -> Answer | None:
+    """The bot of the list that stands last in an agent, behind what it says of a browser (`… Chrome-Lighthouse`)."""
+    if agent[agent.rfind(" ") + 1 :].partition("/")[0] not in _last_words():
+        return None
+    words = agent.rsplit(" ", _WORDS_OF_NAME)[1:]
+    for first in range(len(words)):
+        text = " ".join(words[first:])
+        name = text.partition("/")[0]
+        listed, kind = load_families().get(name.casefold(), ("", "browser"))
+        if kind == "bot" and listed == name and name[0].isalpha():
+            slash = _SLASH.match(text, len(name))
+            return name, (slash and slash[1]) or ""
     return None
 
 
