@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import polars as pl
 import pytest
@@ -228,6 +229,19 @@ def test_the_known_agents_have_the_same_answers_in_a_column() -> None:
     names = [name for name, _ in load_families().values()]
     agents = [case["agent"] for case in AGENTS] + names + [f"{name}/12" for name in names] + ["", "-", " ", "x" * 4000]
     assert_alike([*agents, None])
+
+
+def test_a_name_is_read_again_however_a_log_has_it() -> None:
+    """Percent-encoded, as `filter` writes it in a W3C log or CSV, or decoded twice, as CloudFront's: it is the name."""
+    names = [name for name, _ in load_families().values()]
+    encoded = {name: quote(name, safe=" /!()") for name in names if not name.isascii()}
+    decoded = {name: unquote(name) for name in names if "%" in name}
+    assert encoded
+    assert decoded
+    for name, written in [*encoded.items(), *decoded.items()]:
+        assert one(written) == (name, "")
+        assert one(f"{written}/12") == (name, "12")
+    assert_alike([f"{written}/12" for written in [*encoded.values(), *decoded.values()]])
 
 
 def test_agents_of_many_blanks_say_nothing() -> None:

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from urllib.parse import quote, unquote
 
 import polars as pl
 import ua_parser_builtins
@@ -122,7 +123,7 @@ def _columns() -> AgentColumns:
         lambda family: families.get(family.strip().casefold(), OTHER)[0],
         others=(_BOT.pattern, _SURE_BOT.pattern),
         texts=programs,
-        names=[name for name, _ in families.values()],
+        names=_own_names(),
         most=LONGEST,
     )
     return columns
@@ -222,8 +223,17 @@ def _own(agent: str) -> Answer | None:
     family, slash, major = agent.rpartition("/")
     if not (slash and _MAJOR.fullmatch(major)):
         family, major = agent, ""
-    name, _ = load_families().get(family.casefold(), ("", "browser"))
-    return (name, major) if name and name == family else None
+    name = _own_names().get(family)
+    return None if name is None else (name, major)
+
+
+@cache
+def _own_names() -> Mapping[str, str]:
+    """Each name of the list as a log may have it -> the name: as it is, percent-encoded, or decoded once too often."""
+    names = [name for name, _ in load_families().values()]
+    printable = "".join(map(chr, range(0x20, 0x7F)))
+    encoded = {quote(name, safe=printable): name for name in names}
+    return {unquote(name): name for name in names} | encoded | {name: name for name in names}
 
 
 def _is_program(name: str) -> bool:
