@@ -49,6 +49,7 @@ _WITHOUT_RULE = {
 """Browsers and applications of the list that no rule names, in small letters."""
 _PRODUCTS_WITHIN = 512  # characters of an agent
 _WORDS_OF_NAME = 4
+_ENDING = 96  # characters that hold a name of so many words, and a version
 _BEHIND = frozenset(("", *" /;,()"))  # what may stand behind a name of several words
 _BOT = re.compile(
     r"(?<!cu)bot\b|(?<!cu)bot[-_./;)0-9]|robot|crawl|spider|slurp|scrap(?:e|y|ing)\b|scraper|archiver|indexer"
@@ -69,12 +70,13 @@ _WORDS = (
 """One of these, in small letters, is in all that `_BOT` finds: they are looked for in a tenth of its time."""
 _SURE_WORDS = (
     *("bot", "crawler", "spider", "://", "headless", "lighthouse", "selenium", "playwright", "puppeteer"),
-    *("linkcheck", "feed fetcher", "@"),
+    *("linkcheck", "feed fetcher", "@", " compatible;", " (compatible;"),
 )
 """The same of `_SURE_BOT`."""
 _SURE_BOT = re.compile(
     r"(?<!cu)bot\b|(?<!cu)bot/|crawler|spider|\+https?://|[; (]https?://|headless|lighthouse|selenium|playwright"
-    r"|puppeteer|robots/|linkcheck|feed fetcher|@[0-9a-z-]{1,64}\.[a-z]",
+    r"|puppeteer|robots/|linkcheck|feed fetcher|@[0-9a-z-]{1,64}\.[a-z]"
+    r"|(?:gecko\)?;|safari/[0-9.]{1,16};?) \(?compatible;",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -271,9 +273,10 @@ def _last_words() -> frozenset[str]:
 
 def _ending(agent: str) -> Answer | None:
     """The bot of the list that stands last in an agent, behind what it says of a browser (`… Chrome-Lighthouse`)."""
-    if agent[agent.rfind(" ") + 1 :].partition("/")[0] not in _last_words():
+    end = agent[-_ENDING:].rstrip(" ;)").replace("(", " ")
+    if end[end.rfind(" ") + 1 :].partition("/")[0] not in _last_words():
         return None
-    words = agent.rsplit(" ", _WORDS_OF_NAME)[1:]
+    words = end.rsplit(" ", _WORDS_OF_NAME)[1:]
     for first in range(len(words)):
         text = " ".join(words[first:])
         name = text.partition("/")[0]
