@@ -12,10 +12,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ua_parser import load_lazy_builtins
 
 from loganon.fields import FIELDS
 from loganon.lookups import Lookups, open_lookups
-from loganon.lookups.agents import load_families
+from loganon.lookups.agents import Systems, load_families
 from loganon.lookups.lists import load_list
 from loganon.lookups.suffixes import load_suffixes
 from loganon.policy import PolicyError, load_policy, parse_policy
@@ -98,6 +99,14 @@ def test_the_lists() -> None:
         assert len(values) == len(set(values)) > 4
     assert [domain for domain in load_list("referrers") if not load_suffixes().is_registrable(domain)] == []
     assert load_families()
+
+
+def test_each_system_that_the_rules_fix_is_listed() -> None:
+    """What ua-parser's rules write themselves is no part of an agent: it is answered, and only `Other` is `other`."""
+    fixed = {rule.family for rule in load_lazy_builtins()[1] if rule.family and "$" not in rule.family} - {"Other"}
+    assert {name.casefold() for name in fixed} <= {name.casefold() for name in load_list("systems")}
+    agents = ["Mozilla/5.0 (Web0S; Linux/SmartTV) Chrome/94.0", "Roku/DVP-9.1 (5)", "Mozilla/5.0 (Jane OS; jane)"]
+    assert [Systems()(agent) for agent in agents] == ["Web0S", "Roku", "other"]
 
 
 def test_country(tmp_path: Path) -> None:
