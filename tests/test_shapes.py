@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loganon import shapes
+from loganon import lookalikes, shapes
 
 Find = Callable[[str], Iterator[tuple[int, int]]]
 BORDERS = st.sampled_from(["", "/", "-", "=", " ", ",", "(", "[", "x.", "/a/"])
@@ -58,6 +59,60 @@ def test_deep_escapes_are_decoded() -> None:
     assert shapes.decode_series(pl.Series([sent])).to_list() == ["jane@example.org"]
 
 
+MEANT = ["jane@example.org", "91.44.26.11", "2003:0:ab::1", "+49 151 1234567", "/users/jane"]
+WAYS: dict[str, Callable[[str], str]] = {
+    "percent": lambda c: f"%{ord(c):02x}",
+    "IIS": lambda c: f"%u{ord(c):04X}",
+    "capital": lambda c: f"%U{ord(c):04x}",
+    "script": lambda c: f"\\u{ord(c):04x}",
+    "byte": lambda c: f"\\x{ord(c):02X}",
+    "fullwidth": lambda c: chr(ord(c) + 0xFEE0) if c.isalnum() or c in "+-.:@_" else c,
+    "Arabic": lambda c: chr(0x660 + int(c)) if c.isdigit() else c,
+    "Devanagari": lambda c: chr(0x966 + int(c)) if c.isdigit() else c,
+    "dot": lambda c: "\u3002" if c == "." else c,
+    "blank": lambda c: "\u202f" if c == " " else c,
+    "unseen": lambda c: f"{c}\u200b",
+}
+
+
+@given(st.sampled_from(MEANT), st.data(), st.integers(0, 2))
+def test_each_way_to_write_a_character_is_undone(meant: str, data: st.DataObject, often: int) -> None:
+    """Escapes of any kind and lookalikes, as characters or as escaped UTF-8, mixed, and escaped again: one text, alone
+    and in a column.
+    """
+    ways = data.draw(st.lists(st.sampled_from(sorted(WAYS)), min_size=len(meant), max_size=len(meant)))
+    sent = "".join(WAYS[way](character) for way, character in zip(ways, meant, strict=True))
+    for _ in range(often):
+        sent = data.draw(st.sampled_from([quote(sent, safe="/"), sent.replace("\\", "%5C"), sent.replace("u", "%75")]))
+    decoded = shapes.decode(sent)
+    assert decoded.text == meant
+    assert decoded.sent((0, len(meant))) == (0, len(sent))
+    assert shapes.decode_series(pl.Series([sent, None, "x"])).to_list() == [meant, None, "x"]
+
+
+@given(st.text(st.sampled_from("%uUxX\\0149dD8eE\uff10\uff21\u200b\u3002\xa0\xc2Ù\u0661é%5"), max_size=60))
+def test_a_column_is_decoded_as_one_text_is(sent: str) -> None:
+    """Any mixture of escapes, halves of escapes, surrogates and lookalikes: the same text both ways, in order."""
+    decoded = shapes.decode(sent)
+    assert shapes.decode_series(pl.Series([sent])).to_list() == [decoded.text]
+    assert list(decoded.starts) == sorted(decoded.starts)
+    assert len(decoded.starts) == len(decoded.text) + 1
+
+
+def test_lookalikes_are_what_unicode_says() -> None:
+    """A digit stands for its value, a form for the character that it is compatible with; what divides a path stays."""
+    for each, plain in lookalikes._meant().items():
+        character = each if len(each) == 1 else each.encode("latin-1").decode()
+        if plain.isdigit():
+            assert unicodedata.decimal(character) == int(plain)
+        elif plain and character not in "\u2010\u2011\u2212\u3002\uff61":
+            assert unicodedata.normalize("NFKC", character) == plain
+    digits = {chr(point) for point in range(0x80, 0x110000) if unicodedata.category(chr(point)) == "Nd"}
+    if unicodedata.unidata_version.startswith("14."):
+        assert digits <= set(lookalikes._meant())
+    assert re.search(lookalikes.lookalikes(), "\uff0f\uff1f\uff03\uff1b\uff5e\uff05 /?#;~%aé") is None
+
+
 @given(st.integers(0, 2**32 - 1).map(IPv4Address), BORDERS, BORDERS)
 def test_every_dotted_address_is_found(address: IPv4Address, before: str, after: str) -> None:
     """Bounded by non-digits it is found, whole."""
@@ -101,7 +156,7 @@ def test_the_quick_question_never_says_no_where_the_exact_one_says_yes(text: str
     assert shapes.personal(pl.Series([text])).to_list() == [expected]
 
 
-@given(st.from_regex(shapes.ESCAPE) | st.from_regex(re.compile(shapes._SUSPECT)))
+@given(st.from_regex(shapes.ENCODED) | st.from_regex(re.compile(shapes._SUSPECT)))
 def test_each_shape_and_escape_has_a_sign(text: str) -> None:
     """What is looked for first is in all that is looked for."""
     assert re.search(shapes._SIGN, text)

@@ -19,7 +19,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "loganon"
 MODULES = sorted(SOURCE.rglob("*.py"))
-STEPS = ("parse", "treatments", "gate", "aggregate", "pipeline", "shapes", "addresses", "render", "errorlog")
+STEPS = (
+    "parse",
+    "treatments",
+    "gate",
+    "aggregate",
+    "pipeline",
+    "shapes",
+    "lookalikes",
+    "addresses",
+    "render",
+    "errorlog",
+)
 """These see raw values and have no reason to name one in an error."""
 TOUCHING = (*STEPS, "sources", "lookups", "ingest", "reading", "preview", "filter", "api", "spark")
 """These hold lines, or call what does."""
@@ -149,7 +160,8 @@ GUARDED = {
     ("parse", "_offset"): "two digits each, as matched",
     ("parse", "read_json_layout"): "a number that the layout's own writer wrote",
     ("render", "_lines"): "a number that the skeleton's own writer wrote",
-    ("shapes", "decode"): "two characters of _HEX",
+    ("lookalikes", "_meant"): "a number of _ZEROS, which stands in the module",
+    ("shapes", "decode"): "two or four characters of _HEX",
     ("shapes", "is_octet"): "what _OCTET matched: at most five digits",
     ("shapes", "_checksum_holds"): "what _IBAN matched, letter by letter",
 }

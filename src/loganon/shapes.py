@@ -1,9 +1,9 @@
 """Spans of what identifies a person in a text: addresses, e-mails, UUIDs, tokens, IBANs, telephone numbers.
 
-Treatments and the gate share these shapes. Everything is judged percent-decoded, as often as it changes. Two ways, one
-answer: `SUSPECT_*` and `decode_series` work on whole columns with Rust expressions, in linear time on any length, and
-may say yes too often; the `find_*` functions are exact, and see only the few texts that are left, which their callers
-hold short.
+Treatments and the gate share these shapes. Everything is judged percent-decoded, as often as it changes, and with what
+lookalikes of ASCII characters stand for. Two ways, one answer: `SUSPECT_*` and `decode_series` work on whole columns
+with Rust expressions, in linear time on any length, and may say yes too often; the `find_*` functions are exact, and
+see only the few texts that are left, which their callers hold short.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from typing import TypeAlias
 
 import polars as pl
 
+from loganon.lookalikes import folded, lookalikes
+
 Span: TypeAlias = tuple[int, int]
 
 LONGEST_EXACT = 4096
 """Characters of the longest text that the exact functions are used on; above, a suspect counts as a hit."""
 
 _HEX = frozenset("0123456789abcdefABCDEF")
-_MARK = 2  # length of a percent escape after its `%`
+_SURROGATES = range(0xD800, 0xE000)  # of `%uD83D%uDE00`: by themselves no characters
 
 
 # --- percent-encoding -----------------------------------------------------------------------------------------------
@@ -29,7 +31,7 @@ _MARK = 2  # length of a percent escape after its `%`
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A text percent-decoded until it no longer changes; `starts[i]`: where character i begins in the text as sent."""
+    """A text decoded until it no longer changes, lookalikes folded; `starts[i]`: where character i begins as sent."""
 
     text: str = field(repr=False)
     starts: tuple[int, ...]
@@ -40,40 +42,63 @@ class Decoded:
 
 
 def decode(sent: str) -> Decoded:
-    """`sent`, decoded until stable, in one pass: a decoded character may itself begin or end the next escape.
+    r"""`sent`, decoded until stable, in one pass: a decoded character may itself begin or end the next escape.
 
-    No escape can overlap another, so that the order does not matter, and one stack does what repeated passes would do
-    in quadratic time. Bytes above 127 become the character of that number: no shape needs them as text.
+    Escapes are `%HH`, and as IIS and scripts write them `%uHHHH`, `\uHHHH`, `\xHH`. None can overlap another, so that
+    the order does not matter, and one stack does what repeated passes would do in quadratic time. Bytes above 127
+    become the character of that number: no shape needs them as text, and lookalikes are known by their bytes, too.
     """
     text: list[str] = []
     starts: list[int] = []
     for at, character in enumerate(sent):
         text.append(character)
         starts.append(at)
-        while len(text) > _MARK and text[-3] == "%" and text[-2] in _HEX and text[-1] in _HEX:
-            text[-3:] = [chr(int(text[-2] + text[-1], 16))]
-            del starts[-2:]
-    return Decoded("".join(text), (*starts, len(sent)))
+        while text[-1] in _HEX and (length := _escape_at_end(text)):
+            number = int("".join(text[-2 if length < 6 else -4 :]), 16)
+            text[-length:] = ["\ufffd" if number in _SURROGATES else chr(number)]
+            del starts[1 - length :]
+    plain, starts = folded("".join(text), starts)
+    return Decoded(plain, (*starts, len(sent)))
 
 
+def _escape_at_end(text: list[str]) -> int:
+    """The length of the escape that a text of hexadecimal digits at its end ends with; 0 where it ends with none."""
+    if len(text) < 3 or text[-2] not in _HEX:
+        return 0
+    if text[-3] == "%":
+        return 3
+    if text[-3] == "x":
+        return 4 if text[-4:-3] == ["\\"] else 0
+    wide = len(text) > 5 and text[-3] in _HEX and text[-4] in _HEX
+    return 6 if wide and (text[-6] + text[-5]) in _WIDE else 0
+
+
+_WIDE = ("%u", "%U", "\\u")
 _ESCAPES = [f"%{number:02x}" for number in range(256)]
 _CHARACTERS = [chr(number) for number in range(256)]
 _PASSES = 8  # in columns; what is encoded more often goes the exact way
-ESCAPE = "%[0-9A-Fa-f]{2}"
+_USUAL = "%[0-9A-Fa-f]{2}"
+_UNUSUAL = r"(?:%[uU]|\\u)[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}"
+ENCODED = rf"{_USUAL}|{_UNUSUAL}|[^\x00-\x7f]"
+"""What a text has that is another one when it is decoded: an escape, or a character that may be a lookalike."""
 
 
 def decode_series(values: pl.Series) -> pl.Series:
-    """The values, decoded until stable (String, same length); nulls stay."""
+    """The values, decoded until stable, lookalikes folded (String, same length); nulls stay."""
     decoded = values
     for _ in range(_PASSES):
-        mask = decoded.str.contains(ESCAPE).fill_null(value=False)
+        mask = decoded.str.contains(_USUAL).fill_null(value=False)
         if not mask.any():
-            return decoded
+            break
         changed = decoded.filter(mask).str.replace_many(_ESCAPES, _CHARACTERS, ascii_case_insensitive=True)
         decoded = put(decoded, mask, changed)
-    mask = decoded.str.contains(ESCAPE).fill_null(value=False)
-    rest = pl.Series([decode(text).text for text in decoded.filter(mask)], dtype=pl.String)
-    return put(decoded, mask, rest)
+    mask = decoded.str.contains(ENCODED).fill_null(value=False)
+    if not mask.any():
+        return decoded
+    left = decoded.filter(mask)
+    exact = left.str.contains(f"{_USUAL}|{_UNUSUAL}|{lookalikes()}")
+    rest = pl.Series([decode(text).text for text in left.filter(exact)], dtype=pl.String)
+    return put(decoded, mask, put(left, exact, rest))
 
 
 def put(values: pl.Series, mask: pl.Series, into: pl.Series) -> pl.Series:
@@ -89,11 +114,14 @@ _V4 = re.compile(
 )
 _G = r"[0-9A-Fa-f]{1,4}"
 _QUAD = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
+_GROUPS = (
+    rf"(?:(?:{_G}:){{6}}{_QUAD}|(?:{_G}(?::{_G}){{0,5}})?::(?:{_G}:){{0,5}}{_QUAD}"
+    rf"|(?:{_G}:){{7}}{_G}|(?:{_G}(?::{_G}){{0,6}})?::{_G}(?::{_G}){{0,6}}|{_G}(?::{_G}){{0,6}}::)"
+)
 _V6 = re.compile(
-    r"(?:(?<![0-9A-Za-z])|(?<![0-9A-Fa-f])(?=[23][0-9A-Fa-f]{3}:|[fF][ed][0-9A-Fa-f]{2}:))(?:"
-    rf"(?:{_G}:){{6}}{_QUAD}|(?:{_G}(?::{_G}){{0,5}})?::(?:{_G}:){{0,5}}{_QUAD}"
-    rf"|(?:{_G}:){{7}}{_G}|(?:{_G}(?::{_G}){{0,6}})?::{_G}(?::{_G}){{0,6}}|{_G}(?::{_G}){{0,6}}::"
-    r")(?![0-9A-Za-z])(?:%[0-9A-Za-z]{1,15})?"
+    rf"(?:(?<![0-9A-Za-z]){_GROUPS}(?![0-9A-Za-z])"
+    r"|(?<![0-9])(?=(?:[23][0-9A-Fa-f]{3}|[fF][A-Fa-f][0-9A-Fa-f]{2}):[0-9A-Fa-f:]{0,36}[0-9])"
+    rf"{_GROUPS}(?![0-9A-Fa-f]))(?:%[0-9A-Za-z]{{1,15}})?"
 )
 
 
@@ -113,7 +141,8 @@ def find_ipv4(text: str) -> Iterator[Span]:
 def find_ipv6(text: str) -> Iterator[Span]:
     """IPv6 addresses with their zone, also with a dotted quad at their end; a time of day is none.
 
-    A letter may stand before those that begin as global or local addresses do (`x2003::1`), not before others (`a::b`).
+    Letters may stand around those that begin as global or local addresses do and go on with a digit (`x2003::1y`), not
+    around others (`a::b`, `foo2000::bar`).
     """
     return (found.span() for found in _V6.finditer(text)) if text.count(":") > 1 else iter(())
 
@@ -129,8 +158,10 @@ _MAIL_HOST = re.compile(
 )
 _NOT_LOCAL = frozenset('/\\@,<>()[]";{} \t\r\n')
 _ASSET = "js|mjs|ts|css|map|json|wasm|png|jpe?g|gif|webp|avif|svg|ico|html?|mp4|webm|woff2?|ttf"
+_NUMBERED = "com|net|org|info|biz|cn|hk|tw"  # under which providers of mail have numbers for names: 163.com
 _NO_MAIL_HOST = re.compile(
-    rf"(?:[^.]+|[0-9.]+x(?:\.[0-9A-Za-z.]+)?|[0-9]+\.[0-9]+[.-].*|[0-9]+\.[a-z]+)\.(?:{_ASSET})", re.IGNORECASE
+    rf"(?:[^.]+|[0-9.]+x(?:\.[0-9A-Za-z.]+)?|[0-9]+\.[0-9]+[.-].*|[0-9]+\.(?!(?:{_NUMBERED})\.)[a-z]+)\.(?:{_ASSET})",
+    re.IGNORECASE,
 )
 
 
@@ -263,8 +294,9 @@ SUSPECT_IPV4 = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.(?:0[xX])?[0-9A-Fa-f]"
 SUSPECT_IPV6 = r"::|(?:[0-9A-Fa-f]{1,4}:){6}"
 SUSPECT_EMAIL = r"@[^/@\\]*\.|@\["
 _SUSPECT = f"{SUSPECT_IPV4}|{SUSPECT_IPV6}|{SUSPECT_EMAIL}"
-_SIGN = r"[%:@]|\.[0-9]"
-"""Before it is decoded: a part of an escape and of each shape, found in half the time of all of them."""
+_SIGN = r"[^\x00-$&-9;-?A-\[\]-\x7f]|\.[0-9]"
+"""Before it is decoded: `%`, `:`, `@`, a backslash, what is no ASCII, a digit behind a dot. It is a part of all that is
+encoded and of each shape, found in half the time of all of them."""
 
 
 def holds_personal(text: str) -> bool:

@@ -90,11 +90,11 @@ def _request_targets(requests: pl.Series) -> pl.Series:
 
 def _without_query(targets: pl.Series) -> pl.Series:
     """The targets without what follows the first `?`, `#` or `;`, however often it is percent-encoded."""
-    mask = targets.str.contains("[?#;%]").fill_null(value=False)
+    mask = targets.str.contains(r"[?#;%\\]").fill_null(value=False)
     if not mask.any():
         return targets
     cut = targets.filter(mask).str.replace(_QUERY, "")
-    hidden = (cut.str.contains("%") & shapes.decode_series(cut).str.contains("[?#;]")).fill_null(value=False)
+    hidden = (cut.str.contains(r"[%\\]") & shapes.decode_series(cut).str.contains("[?#;]")).fill_null(value=False)
     exact = pl.Series([_cut_exactly(text) for text in cut.filter(hidden)], dtype=pl.String)
     return shapes.put(targets, mask, shapes.put(cut, hidden, exact))
 

@@ -102,7 +102,7 @@ _SUSPECT = "|".join(
 )
 
 
-_SUSPECT_SENT = f"{_SUSPECT}|{shapes.ESCAPE}"  # before it is decoded
+_SUSPECT_SENT = f"{_SUSPECT}|{shapes.ENCODED}"  # before it is decoded
 
 
 def replace_identifiers(paths: pl.Series) -> pl.Series:
