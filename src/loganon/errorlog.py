@@ -27,6 +27,17 @@ _REDACTED = "{redacted}"
 _SCHEMA = pa.schema([pa.field("line", pa.string(), nullable=False)])
 
 _PLACES = (
+    (r'\bheader line: ".*" while reading', 'header line: "{redacted}" while reading'),
+    (r'\bheader line: "(?:[^"]|"[^ ]|" [^w])*$', 'header line: "{redacted}"'),
+    (r'\bargs: ".*"(, client: |$)', 'args: "{redacted}"$1'),
+    (r'\bargs: "[^"]*$', 'args: "{redacted}"'),
+    (r"\bargs=\S*", "args={redacted}"),
+    (r"\binput='.*' pattern=", "input='{redacted}' pattern="),
+    (r'" (matches|does not match) "[^/].*"(, client: |$)', '" $1 "{redacted}"$2'),
+    (r"\(Value: .*' \)", "(Value: `{redacted}' )"),
+    (r"\(Value: (?:[^']|'[^ ]|' [^)])*$", "(Value: `{redacted}' )"),
+    (r"(?i)\b(invalid method in request) .*$", "$1 {invalid}"),
+    (r'\buser ".*"(: password mismatch| was not found in ")', 'user "{user}"$1'),
     (r"\[(client|remote) (?:\[[^\]]*\][^\]\[]*|[^\]\[]*)\]?", "[$1 {ip}]"),
     (r"\bclient: [^,]*", "client: {ip}"),
     (r"(?i)\b(referr?er): .*$", "$1: {url}"),
@@ -40,7 +51,11 @@ _PLACES = (
     (r'("[^"?]*/[^"?]*)[?][^"]*', "$1"),
     (r'(/[^\s"?]*)[?][^\s"\])]*', "$1"),
 )
-"""Pattern, what it becomes; for Rust's engine, whose time is linear."""
+"""Pattern, what it becomes; for Rust's engine, whose time is linear.
+
+What a visitor wrote may hold any text that ends such a place, and nginx cuts lines at 2,048 bytes: so a place ends
+where its end stands last, or with the line.
+"""
 
 _REQUEST = (
     r'^(?P<before>.*?\brequest: ")(?P<request>.*?)'
