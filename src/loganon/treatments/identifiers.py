@@ -13,6 +13,7 @@ from datetime import date
 import polars as pl
 
 from loganon import shapes
+from loganon.lookups.known import load_known
 from loganon.shapes import Span
 
 _ROUNDS = 6  # replacing may bare another shape at its border; what does not settle is given up
@@ -89,7 +90,7 @@ _SUSPECT = "|".join(
         "[0-9]-[0-9]{1,3}-[0-9]{1,3}-[0-9]|[0-9]_[0-9]{1,3}_[0-9]{1,3}_[0-9]|[0-9][xX][0-9]{1,3}[xX][0-9]{1,3}[xX][0-9]",
         "[23][0-9A-Fa-f]{3}(?:[-_][0-9A-Fa-f]{1,4}){0,5}(?:--|__)|[23][0-9A-Fa-f]{3}(?:[-_][0-9A-Fa-f]{1,4}){4}",
         "0[xX][0-9A-Fa-f]{7}",
-        r"(?:^|[^0-9A-Za-z_.-])(?:[A-Za-z]{1,6}-?)?(?:0[xX])?[0-9A-Fa-f]{8}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_.-]*[A-Za-z]",
+        r"[0-9A-Fa-f]{8}[0-9A-Za-z_-]*\.[0-9A-Za-z_-]+\.[0-9A-Za-z_.-]*[A-Za-z]",
         r"[0-9]{12}[^/]*\.",
         "[0-9A-Za-z]{20}",
         "[0-9A-Fa-f]{8}[-_][0-9A-Fa-f]{4}[-_]",
@@ -197,13 +198,17 @@ def _is_date(digits: str) -> bool:
 
 
 def _hosts(text: str) -> Iterator[Span]:
-    """Host names that spell an address: decimal groups, eight hex digits, twelve decimal ones, or reversed."""
+    """Host names that spell an address: decimal groups, eight hex digits, twelve decimal ones, or reversed.
+
+    The eight stand in the first label, or anywhere under the domain of a known provider: `app.3f2a9c1b.chunk.js`.
+    """
     for run in _HOST_RUN.finditer(text):
         host = run[0].lstrip("._-")
         start = run.end() - len(host)
         labels = host.rstrip("._-").split(".")
         while labels and labels[-1].lower() in _FILE_TYPES:
             labels.pop()
+        labels[-1:] = [label.partition("_")[0] for label in labels[-1:]]
         if len(labels) > 1 and _TOP_LABEL.fullmatch(labels[-1]) and _spells_address(labels):
             yield start, start + len(".".join(labels))
 
@@ -217,7 +222,16 @@ def _spells_address(labels: list[str]) -> bool:
         or (len(labels) > 2 and (_HEX_LABEL.fullmatch(labels[0]) or _V6_DIGITS.fullmatch(labels[0])) is not None)
         or any(True for _ in shapes.find_ipv4(host))
         or _REVERSE_V6.search(host) is not None
+        or _is_customer(labels)
     )
+
+
+def _is_customer(labels: list[str]) -> bool:
+    """Whether a name under a known provider's domain has a part of eight hexadecimal digits, wherever that stands."""
+    domains = load_known().domains
+    place = next((n for n in (-2, -3) if ".".join(labels[n:]).lower() in domains), 0)
+    parts = (part for label in labels[:place] for part in re.split("[-_]", label))
+    return place < 0 and any(map(_HEX_LABEL.fullmatch, parts))
 
 
 def _is_quad(found: re.Match[str]) -> bool:
