@@ -9,6 +9,7 @@ see only the few texts that are left, which their callers hold short.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -229,6 +230,25 @@ def find_tokens(text: str) -> Iterator[Span]:
             span = _base64(text, start, found.end(), end)
             end = span[1]
             yield span
+
+
+_ENCODED = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{8,}(?![0-9A-Za-z])={0,2}")
+SUSPECT_ENCODED = (  # a run of digits, dots, colons and `a` to `f`; or one with an `@`, which has three ways to stand
+    r"(?:^|[^0-9A-Za-z])(?:(?:[LMNOQRYZ][0-9A-Za-z]{3}){2}[LMNOQRYZ][0-9A-Za-z]"
+    r"|(?:[0-9A-Za-z]{4})*(?:Q[D-H]|[0-9A-Za-z](?:[EUk0][AB]|[0-9A-Za-z][159BFJNRVZdhlptx]A)))"
+)
+
+
+def find_encoded(text: str) -> Iterator[Span]:
+    """Addresses and e-mails in base64, which of such text has no other characters than letters and digits."""
+    for found in _ENCODED.finditer(text):
+        run = found[0].rstrip("=")
+        try:
+            meant = b64decode(run + "=" * (-len(run) % 4)).decode("ascii")
+        except ValueError:
+            continue
+        if holds_personal(meant):
+            yield found.span()
 
 
 def _base64(text: str, start: int, end: int, floor: int) -> Span:

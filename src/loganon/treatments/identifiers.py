@@ -63,6 +63,7 @@ _QUAD_LABEL = re.compile(
 )
 _PADDED_LABEL = re.compile(r"(?<![0-9])(?:[01][0-9]{2}|2[0-4][0-9]|25[0-5]){4}(?![0-9])")
 _HEX_LABEL = re.compile(r"(?:[A-Za-z]{1,6}-?)?(?:0[xX])?(?=[0-9A-Fa-f]*[0-9])[0-9A-Fa-f]{8}")
+_CUSTOMER = re.compile(r"[A-Za-z]{0,6}(?:0[xX])?[0-9A-Fa-f]{8}")
 _V6_DIGITS = re.compile(r"[A-Za-z]{1,6}-?[23][0-9A-Fa-f]{31}")
 _V6_GROUPS = re.compile(  # with `-` or `_`: five or more groups of four, all eight, or with a gap
     r"(?<![0-9A-Za-z])[23][0-9A-Fa-f]{3}(?:([-_])[0-9A-Fa-f]{4}){4,}(?![0-9A-Za-z])"
@@ -93,6 +94,7 @@ _SUSPECT = "|".join(
         r"[0-9A-Fa-f]{8}[0-9A-Za-z_-]*\.[0-9A-Za-z_-]+\.[0-9A-Za-z_.-]*[A-Za-z]",
         r"[0-9]{12}[^/]*\.",
         "[0-9A-Za-z]{20}",
+        shapes.SUSPECT_ENCODED,
         "[0-9A-Fa-f]{8}[-_][0-9A-Fa-f]{4}[-_]",
         r"[A-Za-z]{2}[0-9]{2}(?:[ +._-]?[0-9A-Za-z]){11}",
         r"\+[1-9]|(?i:tel:)|(?:^|[^0-9A-Za-z])00[1-9][0-9]*[ .()-]",
@@ -227,11 +229,11 @@ def _spells_address(labels: list[str]) -> bool:
 
 
 def _is_customer(labels: list[str]) -> bool:
-    """Whether a name under a known provider's domain has a part of eight hexadecimal digits, wherever that stands."""
+    """Whether a name under a known provider's domain has a part of eight hexadecimal digits, which may be letters."""
     domains = load_known().domains
     place = next((n for n in (-2, -3) if ".".join(labels[n:]).lower() in domains), 0)
     parts = (part for label in labels[:place] for part in re.split("[-_]", label))
-    return place < 0 and any(map(_HEX_LABEL.fullmatch, parts))
+    return place < 0 and any(map(_CUSTOMER.fullmatch, parts))
 
 
 def _is_quad(found: re.Match[str]) -> bool:
@@ -282,4 +284,5 @@ _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("iban", shapes.find_ibans),
     ("phone", shapes.find_phones),
     ("token", shapes.find_tokens),
+    ("token", shapes.find_encoded),
 )
