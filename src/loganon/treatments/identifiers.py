@@ -63,7 +63,7 @@ _QUAD_LABEL = re.compile(
 )
 _PADDED_LABEL = re.compile(r"(?<![0-9])(?:[01][0-9]{2}|2[0-4][0-9]|25[0-5]){4}(?![0-9])")
 _HEX_LABEL = re.compile(r"(?:[A-Za-z]{1,6}-?)?(?:0[xX])?(?=[0-9A-Fa-f]*[0-9])[0-9A-Fa-f]{8}")
-_CUSTOMER = re.compile(r"[A-Za-z]{0,6}(?:0[xX])?[0-9A-Fa-f]{8}")
+_CUSTOMER = re.compile(r"[A-Za-z]{1,6}(?:0[xX])?[0-9A-Fa-f]{8}|(?:0[xX])?(?![0-9]{8})[0-9A-Fa-f]{8}")
 _V6_DIGITS = re.compile(r"[A-Za-z]{1,6}-?[23][0-9A-Fa-f]{31}")
 _V6_GROUPS = re.compile(  # with `-` or `_`: five or more groups of four, all eight, or with a gap
     r"(?<![0-9A-Za-z])[23][0-9A-Fa-f]{3}(?:([-_])[0-9A-Fa-f]{4}){4,}(?![0-9A-Za-z])"
