@@ -16,6 +16,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeAlias
 from urllib.parse import unquote
 
+from loganon.lookalikes import folded
+
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -78,7 +80,7 @@ def clean(token: str) -> str:
             break
         token = decoded
     if not token.isascii() and len(token) <= MAX_TOKEN:  # one character may become eighteen
-        token = unicodedata.normalize("NFKC", token.translate(_DOTS)).translate(_DOTS)
+        token = folded(unicodedata.normalize("NFKC", token.translate(_DOTS)).translate(_DOTS), [])[0]
     return token.strip(_WRAPPING).rstrip(".").lower()
 
 
