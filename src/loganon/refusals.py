@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from loganon.errors import UnreadableDataError
 from loganon.formats import Format
 from loganon.parse.clock import has_offset
-from loganon.parse.detect import Detection
+from loganon.parse.detect import SHARE, Detection
 
 if TYPE_CHECKING:
     from loganon.store import Record
@@ -51,7 +51,7 @@ def unknown_format(path: str, found: Detection) -> SkippedError:
 def what_fits(found: Detection) -> str:
     """That no format fits: where the nearest failed, or how many lines each takes where several take some."""
     first = found.candidates[:3]
-    if partly := ", ".join(f"{each.name} {each.share:.0%}" for each in first if each.share > 0):
+    if partly := ", ".join(f"{each.name} {each.share:.0%}" for each in first if 0 < each.share < SHARE):
         return f"no known format fits 95 % of the first {found.lines} lines ({partly})"
     nearest = ", ".join(f"{each.name} fails at offset {each.at}" for each in first if each.at is not None)
     return "no known format fits any line" + (f" (in the first line {nearest})" if nearest else "")
