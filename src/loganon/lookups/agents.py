@@ -43,8 +43,9 @@ _PLACED = re.compile(  # the place of a name (the beginning, after `compatible; 
 )
 _SLASH = re.compile(r"/v?(?:([0-9]{1,3})(?![0-9]))?")  # behind a name: a slash, the major version
 _WITHOUT_RULE = {
-    *("akregator", "amaya", "cyberdog", "discord", "feedreader", "kodi", "librewolf", "netflix", "netsurf", "plex"),
-    *("reddit", "rssowl", "w3m", "zoom"),
+    *("akregator", "amaya", "apple-pubsub", "cyberdog", "discord", "emclient", "feeddemon", "feedreader", "kmail"),
+    *("kodi", "librewolf", "netflix", "netsurf", "newsbeuter", "newsboat", "plex", "readkit", "reddit", "rssbandit"),
+    *("rssowl", "w3m", "zoom"),
 }
 """Browsers and applications of the list that no rule names, in small letters."""
 _PRODUCTS_WITHIN = 512  # characters of an agent
@@ -204,7 +205,7 @@ def _resolve(agent: str) -> Answer:
     if kind == "browser" and "Mozilla/" in agent:
         if _is_surely_bot(agent):
             return _program(agent) or OTHER_BOT
-        if (bot := _ending(agent)) is not None:
+        if (bot := _ending(agent) if agent.startswith("Mozilla/") else _beginning(agent)) is not None:
             return bot
     major = found[1]
     return name, major if _MAJOR.fullmatch(major) else ""
@@ -264,6 +265,14 @@ def _program(agent: str) -> Answer | None:
                 if word[1] is not None or slash is not None:
                     return load_families()[name][0], (slash and slash[1]) or ""
     return _ending(agent) if agent.startswith("Mozilla/") else None
+
+
+def _beginning(agent: str) -> Answer | None:
+    """The bot of the list at the beginning of an agent, before the browser's that it quotes."""
+    found = _program(agent)
+    if found is None or load_families()[found[0].casefold()][1] != "bot":
+        return None
+    return found if agent[: len(found[0])].casefold() == found[0].casefold() else None
 
 
 @cache
