@@ -116,7 +116,7 @@ def test_bots_are_told_from_browsers() -> None:
     """For rules that leave bots out: listed ones and self-declared ones; a library is none."""
     assert is_bot("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")
     assert is_bot("MyCrawler/1.0 (contact: jane.doe@example.org)")
-    assert is_bot("Mozilla/5.0 (Unknown; Linux x86_64) AppleWebKit/538.1 (KHTML, like Gecko) PhantomJS/2.1 Safari/538")
+    assert is_bot("Mozilla/5.0 (Unknown; Linux) AppleWebKit/538.1 (KHTML, like Gecko) PhantomJS/2.1.1 Safari/538.1")
     assert not is_bot("curl/8.5.0")
     assert not is_bot(
         "Mozilla/5.0 (Linux; Android 9; CUBOT X19) AppleWebKit/537.36 Chrome/90.0.1.2 Mobile Safari/537.36"

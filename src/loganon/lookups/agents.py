@@ -57,8 +57,8 @@ _BOT = re.compile(
     r"|validator|linkcheck|link ?checker|(?:health|site|uptime|status)[-_ ]?check|monitor(?:ing)?\b"
     r"|feed ?(?:fetch|pars|read)|favicon|https?://|@[0-9a-z-]{1,64}\.[a-z]|screenshot|preview|checker|fetcher"
     r"|scanner|research|headless|thumbnail|lighthouse|newspaper|outbrain|zabbix|aggregator|selenium|playwright"
-    r"|puppeteer|analy[sz]er|survey|sitemap|synthetic|subscribers?\b|prefetch"
-    r"|[;( ]\+[0-9a-z-]{1,63}\.[a-z]|(?:\A|[ (;])(?:www\.[a-z]|[0-9a-z-]+(?:\.[0-9a-z-]+)*\.(?:com|org|io|ai)(?![0-9a-z_.-]))",
+    r"|puppeteer|analy[sz]er|survey|sitemap|synthetic|subscribers?\b|prefetch|[;( ]\+[0-9a-z-]{1,63}\.[a-z]"
+    r"|(?:\A|[ (;])(?:www\.[a-z]|[0-9a-z-]+(?:\.[0-9a-z-]+)*\.(?:com|org|io|ai)(?![0-9a-z_.-]))",
     re.IGNORECASE | re.ASCII,
 )
 _WORDS = (
