@@ -111,10 +111,17 @@ def test_a_cell_is_capped_alike_however_it_is_encoded(rows: Rows, most: int, fil
 
 
 def test_what_is_named() -> None:
-    """`unknown`, what begins with `other` as such or as `other-`, suffixes and `{…}` stand for nothing particular."""
-    general = ["unknown", "other", "other-bot", ".de", "{ip}"]
+    """`unknown`, `other`, `other-bot`, templates, and suffixes where domains stand, are nothing particular; what only
+    begins like one of them is: a path without a slash, a domain.
+    """
+    general = ["unknown", "other", "other-bot", "{ip}", "{invalid}", "{redacted}", "{own}"]
     named = ["unknowns", "others", "/other-bot", "example.de", "", "Firefox"]
-    assert are_named(pl.Series([*general, *named])).to_list() == [False] * len(general) + [True] * len(named)
+    named += ["other-jane.html", "other-schmidt.de", "{jane}", "{user}jane", "{token}/jane", "/{user}"]
+    for column in ("file", "domain", "browser", "referrer"):
+        answers = are_named(pl.Series([*general, *named]), column).to_list()
+        assert answers == [False] * len(general) + [True] * len(named)
+        suffixed = column in ("domain", "referrer")
+        assert are_named(pl.Series([".de", ".co.uk"]), column).to_list() == [not suffixed] * 2
 
 
 def test_results_come_in_order_and_so_does_a_failure() -> None:

@@ -76,11 +76,11 @@ def test_late_lines_of_a_sealed_day_keep_what_stands_there(tmp_path: Path) -> No
         write(
             held,
             "a-source",
-            [(0, "/a", "Firefox"), (7, "/new", "Opera"), (7, ".de", "unknown")] + [(8, "/x", "Firefox")] * 9,
+            [(0, "/a", "Firefox"), (7, "/new", "Opera"), (7, "{ip}", "unknown")] + [(8, "/x", "Firefox")] * 9,
         )
         assert held.seal(SPEC, now=NOW) == ()
         assert all(cell.footer and cell.footer.sealed for found in held.partitions() for cell in found.cells)
-    assert values(store, "file") == {"/a": 6, "other": 10, ".de": 1}
+    assert values(store, "file") == {"/a": 6, "other": 10, "{ip}": 1}
     assert values(store, "browser") == {"Firefox": 15, "other": 1, "unknown": 1}
     assert store.balances()["a-source"].holds
 

@@ -14,7 +14,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loganon.treatments.identifiers import TEMPLATE
+
 OTHER = "other"
+SUFFIXED = frozenset(("domain", "referrer"))
+"""The columns in which a value with a dot in front is a public suffix."""
+_GENERAL = ["unknown", OTHER, f"{OTHER}-bot", "{invalid}", "{redacted}", "{own}"]
 _BITS = 64
 
 
@@ -187,11 +192,14 @@ def drop_unused(column: pa.DictionaryArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(used.indices, _take(column.dictionary, used.dictionary), safe=False)
 
 
-def are_named(values: pl.Series) -> pl.Series:
-    """True for each value that stands for something particular.
+def are_named(values: pl.Series, column: str) -> pl.Series:
+    """True for each value of a column that stands for something particular.
 
-    `unknown`, `other`, `other-bot`, a public suffix (`.de`) and `{…}` do not: they are never folded.
+    `unknown`, `other`, `other-bot`, `{invalid}` and the like, and where domains stand a public suffix (`.de`) do not:
+    they are never folded. A path that only begins like one of them does: some formats log paths without a slash.
     """
     text = pl.col("value")
-    general = text.is_in(["unknown", OTHER]) | pl.any_horizontal(map(text.str.starts_with, ("other-", ".", "{")))
+    general = text.is_in(_GENERAL) | text.str.contains(f"^{TEMPLATE}$")
+    if column in SUFFIXED:
+        general |= text.str.starts_with(".")
     return values.to_frame("value").select(~general).to_series()

@@ -167,7 +167,7 @@ def _conversion(old: Policy, new: Policy, where: str) -> Convert:
             found.update({column: table[column] for column in names})
             treat = again[name]
             if treat is not None:
-                found[names[0]] = _treated(table[names[0]], treat)
+                found[names[0]] = _treated(table[names[0]], names[0], treat)
         rows = pa.table([found[column].cast(schema.field(column).type) for column in schema.names], schema.names)
         return check(rows, schema, networks=networks)[0]
 
@@ -191,11 +191,11 @@ def _values(options: Options) -> dict[str, object]:
     return options.model_dump(exclude={"minimum"})
 
 
-def _treated(column: pa.ChunkedArray, treat: Callable[[pl.Series], pl.Series]) -> pa.ChunkedArray:
+def _treated(column: pa.ChunkedArray, name: str, treat: Callable[[pl.Series], pl.Series]) -> pa.ChunkedArray:
     """The column with each distinct value treated; of texts only those that stand for something particular."""
     values = pl.Series(column.unique())
     if values.dtype == pl.String:
-        values = values.filter(are_named(values))
+        values = values.filter(are_named(values, name))
     if values.is_empty():
         return column
     frame = pl.DataFrame({"value": values, "treated": treat(values).cast(values.dtype)})

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from loganon.aggregate import SUFFIXED
+
 NAMED, SUFFIX = "named", "suffix"
 KINDS: Mapping[str, str] = {
     NAMED: "named",
@@ -18,7 +20,6 @@ KINDS: Mapping[str, str] = {
 }
 """The kinds of a value, and what each is called: a value of its own; of a domain no more than the public suffix."""
 _VALUES = {"other": "other", "unknown": "unknown", "{invalid}": "invalid", "{redacted}": "redacted"}
-_SUFFIXED = frozenset(("domain", "referrer"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Coverage:
 def coverage_of(column: str, sums: pl.DataFrame) -> Coverage:
     """The coverage out of a column's sums."""
     value = pl.col("value")
-    suffix = value.str.starts_with(".") if column in _SUFFIXED else pl.lit(value=False)
+    suffix = value.str.starts_with(".") if column in SUFFIXED else pl.lit(value=False)
     kind = (
         pl.when(suffix)
         .then(pl.lit(SUFFIX))

@@ -74,7 +74,7 @@ def find_rare(counts: Sequence[pl.DataFrame], fold: Fold) -> list[pl.Series]:
         places = (part == number).arg_true()
         some = together[places]
         few = some.select(pl.col(REQUESTS).sum().over(fold.columns) < fold.minimum).to_series()
-        rare[places.filter(few & are_named(some.to_series(0)))] = True
+        rare[places.filter(few & are_named(some.to_series(0), fold.columns[0]))] = True
     starts = accumulate((each.height for each in counts), initial=0)
     return [rare.slice(start, each.height) for start, each in zip(starts, counts, strict=False)]
 
@@ -157,4 +157,4 @@ def cap_cell(table: pa.Table, spec: TableSpec, limits: Limits) -> tuple[pa.Table
 
 def _named(values: pl.DataFrame) -> pl.DataFrame:
     """Those whose name (the first column) stands for something particular."""
-    return values.filter(are_named(values.to_series(0)))
+    return values.filter(are_named(values.to_series(0), values.columns[0]))

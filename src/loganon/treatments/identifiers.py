@@ -44,8 +44,9 @@ _STEM = re.compile(
     r"(.+?)((?:\.(?:html?|php|json|xml|aspx?|jsp|png|jpe?g|gif|svg|webp|pdf|txt|csv|rss|atom))*)", re.IGNORECASE
 )
 _HANDLE = re.compile(r"[~@][^\x00-/:-@\[-^`{-\x7f]")  # a letter, a digit, `_`, or what is no ASCII: sooner compiled
-_ANY_TEMPLATE = r"\{(?:email|uuid|token|iban|phone|id|user|ip|host)\}"
-_TEMPLATE = re.compile(rf"[~@]?{_ANY_TEMPLATE}.*")
+TEMPLATE = r"\{(?:email|uuid|token|iban|phone|id|user|ip|host)\}"
+"""A pattern of what may stand in the place of a run."""
+_TEMPLATE = re.compile(rf"[~@]?{TEMPLATE}.*")
 _SETTLED = "\uf8ff"  # stands for a template where suspects are looked for again; no path holds it
 
 _HOST_RUN = re.compile(r"[0-9A-Za-z_.-]+")
@@ -116,7 +117,7 @@ def replace_identifiers(paths: pl.Series) -> pl.Series:
     places = pl.Series(range(0), dtype=pl.UInt32)
     for turn in range(_ROUNDS):
         seen = paths.gather(places) if turn else paths
-        open_text = seen.str.replace_all(_ANY_TEMPLATE, _SETTLED) if turn else seen
+        open_text = seen.str.replace_all(TEMPLATE, _SETTLED) if turn else seen
         hits = _suspects(open_text)
         before = seen.gather(hits)
         after = pl.Series([_replace(text) for text in before], dtype=pl.String)
