@@ -64,7 +64,7 @@ _REQUEST = (
 _METHOD = r"^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|PROPFIND|REPORT|MKCOL|COPY|MOVE|LOCK|UNLOCK) "
 _PROTOCOL = r"( HTTP/[0-9](?:\.[0-9])?)$"
 _RUNS = r"""[^\s"'<>()\[\]{},;=|]+|[\s"'<>()\[\]{},;=|]+"""
-_TELLING = r"[^0-9A-Za-z]|[0-9A-Za-z]{20}|^0[xX]"
+_TELLING = rf"[^0-9A-Za-z]|[0-9A-Za-z]{{20}}|^0[xX]|{shapes.SUSPECT_ENCODED}"
 _DIGITS = r"^[0-9]*$"
 _CONTROLS = [chr(number) for number in (*range(0x20), 0x7F)]
 _SHOWN = [f"\\x{number:02x}" for number in (*range(0x20), 0x7F)]

@@ -82,6 +82,7 @@ _DASHED = re.compile(
 _LAST_DAY = 31
 _BORDER = frozenset({"", "/", "\\"})
 _USERINFO = re.compile(r"//([^/\\:@]*:[^/\\@]*|(?<=://)[^/\\@]+)@")
+_COOKIELESS = re.compile(r"(?<=[()][AFS]\()[0-9A-Za-z_-]{16,}(?=\))")  # of ASP.NET: `/(S(…))/`, `/(A(…)F(…))/`
 _NUMBER_BEFORE = re.compile(r"(?:\A|[^0-9A-Za-z])[0-9]+[-_]\Z")
 
 _SUSPECT = "|".join(
@@ -96,6 +97,7 @@ _SUSPECT = "|".join(
         r"[0-9]{12}[^/]*\.",
         "[0-9A-Za-z]{20}",
         shapes.SUSPECT_ENCODED,
+        r"[()][AFS]\([0-9A-Za-z_-]{16}",
         "[0-9A-Fa-f]{8}[-_][0-9A-Fa-f]{4}[-_]",
         r"[A-Za-z]{2}[0-9]{2}(?:[ +._-]?[0-9A-Za-z]){11}",
         r"\+[1-9]|(?i:tel:)|(?:^|[^0-9A-Za-z])00[1-9][0-9]*[ .()-]",
@@ -274,6 +276,11 @@ def _userinfo(text: str) -> Iterator[Span]:
     return (found.span(1) for found in _USERINFO.finditer(text))
 
 
+def _sessions(text: str) -> Iterator[Span]:
+    """Session ids, tickets and anonymous ids that ASP.NET writes into paths where a browser takes no cookies."""
+    return (found.span() for found in _COOKIELESS.finditer(text))
+
+
 _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("email", shapes.find_emails),
     ("user", _userinfo),
@@ -284,6 +291,7 @@ _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("ip", _spelled_addresses),
     ("iban", shapes.find_ibans),
     ("phone", shapes.find_phones),
+    ("token", _sessions),
     ("token", shapes.find_tokens),
     ("token", shapes.find_encoded),
 )
