@@ -21,9 +21,12 @@ from pathlib import Path
 
 import pytest
 
+from loganon import job
+from loganon.lookups import open_lookups
+from loganon.reading import Input, Reading
 from loganon.summary import Summary
 from support.cli import TIMEOUT, Command, Inside
-from support.runs import KEY, NOW, check_balance, counts_of, hours_of, ingest, line, lines
+from support.runs import KEY, NOW, check_balance, check_store, counts_of, hours_of, ingest, line, lines
 
 LOG = lines(60)  # some 12 KiB: its beginning is longer than the 4,096 bytes of a fingerprint
 SHORT = lines(12)
@@ -522,6 +525,56 @@ def test_replaced_while_it_is_read(store: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(Log, "retest", retest)
     assert ingest(store, [log]).counted == 60
     assert hours_of(store) == counts_of(lines(60, tag="q"))
+
+
+def renamed(folder: Path) -> None:
+    (folder / "x.log.1").rename(folder / "x.log.2")
+    (folder / "x.log").rename(folder / "x.log.1")
+
+
+def linked(folder: Path) -> None:
+    (folder / "x.log.1").unlink()
+    (folder / "x.log.1").hardlink_to(folder / "x.log")
+
+
+def packed_anew(folder: Path) -> None:
+    (folder / "x.log.1").write_bytes(gzip.compress((folder / "x.log").read_bytes()))
+
+
+@pytest.mark.parametrize("rotate", [renamed, linked, packed_anew])
+@pytest.mark.parametrize(
+    "names", [("x.log", "x.log.1"), ("x.log.1", "x.log"), ("x.log.2", "x.log", "y.log", "x.log.1")]
+)
+@pytest.mark.parametrize("known", [0, 40])
+def test_rotated_between_two_logs_of_a_run(
+    store: Path, tmp_path: Path, rotate: Callable[[Path], None], names: tuple[str, ...], known: int
+) -> None:
+    """A log that is rotated while a run reads it, and is met again under its new name, is counted once."""
+    first = write(tmp_path / "x.log", LOG[:known])
+    before = write(tmp_path / "x.log.1", lines(20, tag="old"))
+    write(tmp_path / "y.log", lines(10, tag="y"))
+    if known:
+        ingest(store, [first, before])
+    write(first, LOG)
+    rotated: list[str] = []
+
+    def progress(log: str, _: int) -> None:
+        if Path(log).name == "x.log" and not rotated:
+            rotated.append(log)
+            rotate(tmp_path)
+
+    reading = Reading(lookups=open_lookups((), ()))
+    inputs = [Input(str(tmp_path / name), reading) for name in names]
+    summary = job.run(inputs, policy=None, store=store, key=KEY, clock=job.Clock(NOW), progress=progress)
+    assert rotated
+    check_balance(summary.as_dict())
+    check_store(store)
+    again = ingest(store, sorted(tmp_path.glob("?.log*")))
+    assert again.exit_code == 0
+    kept = (
+        known or rotate is renamed or names.index("x.log.1") < names.index("x.log")
+    )  # else it went before it was read
+    assert hours_of(store) == counts_of([*LOG, *lines(10, tag="y"), *(lines(20, tag="old") if kept else ())])
 
 
 def test_another_key_is_no_way_round(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from loganon.parse import Parsed, ParseState
 from loganon.pipeline import Pipeline, build
 from loganon.reading import Input, Reading
 from loganon.refusals import SkippedError, other_format, set_aside
+from loganon.sightings import Sighting
 from loganon.sources import STDIN, Source, open_source
 from loganon.spent import Spent, find_left_behind
 from loganon.store import Batch, Committed, ConflictError, HeldStore, OutdatedError, Record, Store
@@ -77,6 +78,7 @@ class Ingest:
         self._spent = Spent()
         self._admission = Admission(key)
         self._records: Mapping[str, Record] = {}
+        self._seen: Mapping[str, Sighting] = {}
 
     def forget(self, reading: Reading) -> None:
         """Nothing is read so any more: its caches go."""
@@ -105,6 +107,7 @@ class Ingest:
         self._logs = {place: LogSummary(each.log) for place, each in self._inputs.items()}
         self._summary.logs += self._logs.values()
         twins = find_twins(self._inputs)
+        self._seen = twins.seen
         for path, other in twins.unclear.items():
             what = f"it agrees with {self._logs[other].log} over its first 4,096 bytes and differs later"
             fix = "Run again with the one of them that is whole"
@@ -146,10 +149,15 @@ class Ingest:
         try:
             with open_source(self._inputs[path].log, at=self._inputs[path].at) as source:
                 given, notes = self._inputs[path], self._summary.warnings
+                rotated = path != STDIN and not (path in self._seen and self._seen[path].holds(source))
+                if rotated:  # it may be what was read under another name: once that is committed, its record tells
+                    self._flush()
                 log = self._admission.open(given, source, summary, self._records, notes)
                 if log is not None:
                     self._read(log, source)
                     self._spent.note(path, source, whole=not self._ended())
+                if rotated:
+                    self._flush()
         except MissingInputError as error:
             self._skip(path, "missing", None if self._inputs[path].found else error)
         except UnreadableInputError as error:  # what was committed of it stands, the rest is for the next run

@@ -10,6 +10,7 @@ from itertools import combinations
 
 from loganon.errors import LoganonError
 from loganon.reading import Input
+from loganon.sightings import Sighting, sight
 from loganon.sources import STDIN, open_log
 from loganon.sources.identity import begin_alike, compare, stream_name
 
@@ -19,12 +20,14 @@ _FIRST = 64
 @dataclass(frozen=True, slots=True)
 class Twins:
     """Paths, each in one of these with that of its twin. `equal`: the same content; `within`: the beginning of a longer
-    log, whatever else it is; `unclear`: they agree over their first 4,096 bytes and differ later.
+    log, whatever else it is; `unclear`: they agree over their first 4,096 bytes and differ later. `seen`: the logs as
+    they were looked at.
     """
 
     equal: dict[str, str]
     within: dict[str, str]
     unclear: dict[str, str]
+    seen: dict[str, Sighting]
 
 
 def one_stream(inputs: Mapping[str, Input], known: Collection[str]) -> dict[str, Input]:
@@ -52,8 +55,8 @@ def find_twins(inputs: Mapping[str, Input]) -> Twins:
     """The twins among inputs, given by where they lie; what cannot be opened is no twin, and of two streams that the
     operator has named none is.
     """
-    found = Twins({}, {}, {})
-    starts = {path: start for path in inputs if path != STDIN and (start := _start(path))}
+    found = Twins({}, {}, {}, {})
+    starts = {path: start for path in inputs if path != STDIN and (start := _start(path, found.seen))}
     for first, second in _pairs(starts):
         one, other = inputs[first].reading.stream, inputs[second].reading.stream
         apart = None not in (one, other) and one != other
@@ -89,6 +92,8 @@ def _pairs(starts: Mapping[str, bytes]) -> Iterable[tuple[str, str]]:
 def _compare(first: str, second: str, found: Twins) -> None:
     try:
         with open_log(first) as one, open_log(second) as other:
+            if not (found.seen[first].holds(one) and found.seen[second].holds(other)):
+                return  # rotated since; each is told when it is read
             relation = compare(one, other)
     except LoganonError:  # whichever cannot be read says so when it is read
         return
@@ -102,9 +107,11 @@ def _compare(first: str, second: str, found: Twins) -> None:
         found.equal[second] = first
 
 
-def _start(path: str) -> bytes:
+def _start(path: str, seen: dict[str, Sighting]) -> bytes:
     try:
         with open_log(path) as log:
-            return log.beginning()
+            start = log.beginning()
+            seen[path] = sight(log, start)
+            return start
     except LoganonError:
         return b""

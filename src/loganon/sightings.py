@@ -1,0 +1,34 @@
+"""Which file lay where when a round began: what a path leads to may have been rotated before it is read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from loganon.sources import Source
+from loganon.sources.files import BEGINNING_BYTES, Log
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A log as it was seen: device and inode, size, and a digest of the first `length` bytes of its content."""
+
+    file: tuple[int, int]
+    size: int
+    length: int
+    digest: bytes
+
+    def holds(self, source: Source) -> bool:
+        """Whether it still is that log, grown or not."""
+        if not isinstance(source, Log) or (source.device, source.inode) != self.file or source.size < self.size:
+            return False
+        return source.size == self.size or _digest(source.beginning(BEGINNING_BYTES)[: self.length]) == self.digest
+
+
+def sight(log: Log, start: bytes) -> Sighting:
+    """The log as it is; `start`: the first bytes of its content."""
+    return Sighting((log.device, log.inode), log.size, len(start), _digest(start))
+
+
+def _digest(start: bytes) -> bytes:
+    return hashlib.blake2b(start, digest_size=16).digest()
