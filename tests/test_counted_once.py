@@ -577,6 +577,30 @@ def test_rotated_between_two_logs_of_a_run(
     assert hours_of(store) == counts_of([*LOG, *lines(10, tag="y"), *(lines(20, tag="old") if kept else ())])
 
 
+@pytest.mark.parametrize("so_far", [b"", gzip.compress(b"".join(LOG))[:9]], ids=["empty", "gzip"])
+@pytest.mark.parametrize("known", [0, 40])
+def test_a_copy_that_is_made_during_a_run(store: Path, tmp_path: Path, so_far: bytes, known: int) -> None:
+    """A copy of which nothing was there when the run began, and which is whole when it is read, is the log it is of."""
+    log, copy = write(tmp_path / "x.log", LOG[:known]), tmp_path / "x.log.1.gz"
+    if known:
+        ingest(store, [log])
+    write(log, LOG)
+    write(copy, so_far)
+    reading = Reading(lookups=open_lookups((), ()))
+    summary = job.run(
+        [Input(str(log), reading), Input(str(copy), reading)],
+        policy=None,
+        store=store,
+        key=KEY,
+        clock=job.Clock(NOW),
+        progress=lambda _log, _bytes: write(copy, gzip.compress(b"".join(LOG))) and None,
+    )
+    check_balance(summary.as_dict())
+    check_store(store)
+    assert (summary.counted, summary.already_counted) == (60 - known, 60 + known)
+    assert hours_of(store) == counts_of(LOG)
+
+
 def test_another_key_is_no_way_round(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With another key every log would look new: refused."""
     from loganon.errors import ConfigurationError  # noqa: PLC0415 - only here

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from loganon.sources import Source
 from loganon.sources.files import BEGINNING_BYTES, Log
+from loganon.sources.identity import has_lines
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A log as it was seen: device and inode, size, and a digest of the first `length` bytes of its content."""
+    """A log as it was seen: device and inode, size, and a digest of the first `length` bytes of its content, which is 0
+    where no line tells it from others yet.
+    """
 
     file: tuple[int, int]
     size: int
@@ -19,15 +22,18 @@ class Sighting:
     digest: bytes
 
     def holds(self, source: Source) -> bool:
-        """Whether it still is that log, grown or not."""
+        """Whether it still is that log, grown or not; one of which nothing was seen has not grown."""
         if not isinstance(source, Log) or (source.device, source.inode) != self.file or source.size < self.size:
             return False
-        return source.size == self.size or _digest(source.beginning(BEGINNING_BYTES)[: self.length]) == self.digest
+        if source.size == self.size:
+            return True
+        return self.length > 0 and _digest(source.beginning(BEGINNING_BYTES)[: self.length]) == self.digest
 
 
 def sight(log: Log, start: bytes) -> Sighting:
     """The log as it is; `start`: the first bytes of its content."""
-    return Sighting((log.device, log.inode), log.size, len(start), _digest(start))
+    told = start if has_lines(start) else b""
+    return Sighting((log.device, log.inode), log.size, len(told), _digest(told))
 
 
 def _digest(start: bytes) -> bytes:

@@ -177,6 +177,11 @@ def goes_on_with_known(key: bytes, rest: bytes, before: Known, records: Iterable
     )
 
 
+def has_lines(beginning: bytes) -> bool:
+    """Whether a log that begins so has more than `#` lines: others may share those."""
+    return bool(_content(beginning)[0])
+
+
 def begin_alike(first: bytes, second: bytes) -> bool:
     """Whether two logs with these beginnings agree over 4,096 bytes of content, or over the whole of the shorter.
 
