@@ -48,6 +48,8 @@ _WITHOUT_RULE = {
     *("rssowl", "w3m", "zoom"),
 }
 """Browsers and applications of the list that no rule names, in small letters."""
+_WEB_VIEWS = frozenset(("Chrome Mobile WebView", "Mobile Safari UI/WKWebView"))
+"""A page in an application on a telephone: its name at the end, be it that of a service with robots, is a person's."""
 _PRODUCTS_WITHIN = 512  # characters of an agent
 _WORDS_OF_NAME = 4
 _ENDING = 96  # characters that hold a name of so many words, and a version
@@ -205,7 +207,8 @@ def _resolve(agent: str) -> Answer:
     if kind == "browser" and "Mozilla/" in agent:
         if _is_surely_bot(agent):
             return _program(agent) or OTHER_BOT
-        if (bot := _ending(agent) if agent.startswith("Mozilla/") else _beginning(agent)) is not None:
+        find = _ending if agent.startswith("Mozilla/") else _beginning
+        if name not in _WEB_VIEWS and (bot := find(agent)) is not None:
             return bot
     major = found[1]
     return name, major if _MAJOR.fullmatch(major) else ""
