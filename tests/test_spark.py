@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -354,12 +355,15 @@ def test_headers_need_fields(spark: Cluster, tmp_path: Path) -> None:
     assert sorted_of(tmp_path / "store") == sorted_of(tmp_path / "job")
 
 
-def test_exceptions_hold_no_line() -> None:
-    """Whatever fails in an executor, what is raised names kind and place, and neither text nor what it came from."""
+@pytest.mark.parametrize("kind", [ValueError, pl.exceptions.PanicException])
+def test_exceptions_hold_no_line(kind: type[BaseException]) -> None:
+    """Whatever fails in an executor, what is raised names kind and place, and neither text nor what it came from; so
+    for a panic of polars, which is no Exception.
+    """
 
     def fails(batches: Iterator[Any]) -> Iterator[Any]:
         yield from batches
-        raise ValueError("91.44.26.11 is in a line")
+        raise kind("91.44.26.11 is in a line")
 
     with pytest.raises(ExecutorError) as caught:
         list(guarded(fails)(iter(())))

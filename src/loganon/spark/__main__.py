@@ -142,7 +142,10 @@ def main() -> None:
         code = usage_error(error)
     except click.exceptions.Abort:
         code = 130
-    except Exception as error:  # noqa: BLE001 - a traceback's message could hold a value from a log
+    except BaseException as error:
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise
+        # a traceback's message could hold a value from a log, also that of a panic of polars, which is no Exception
         failed = internal_error(error)
         Messages("text", quiet=False).error(failed)
         code = failed.exit_code

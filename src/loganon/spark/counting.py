@@ -48,7 +48,10 @@ def guarded(step: Step) -> Step:
             yield from step(batches)
         except LoganonError as error:
             raise ExecutorError(f"loganon[{error.exit_code}] {error}") from None
-        except Exception as error:  # noqa: BLE001 - its text could be a line's
+        except BaseException as error:
+            if isinstance(error, (GeneratorExit, KeyboardInterrupt, SystemExit)):
+                raise
+            # its text could be a line's, also that of a panic of polars, which is no Exception
             raise ExecutorError(f"loganon[70] {internal_error(error)}") from None
 
     return run
