@@ -541,7 +541,11 @@ def packed_anew(folder: Path) -> None:
     (folder / "x.log.1").write_bytes(gzip.compress((folder / "x.log").read_bytes()))
 
 
-@pytest.mark.parametrize("rotate", [renamed, linked, packed_anew])
+def written_over(folder: Path) -> None:
+    (folder / "x.log.1").write_bytes((folder / "x.log").read_bytes())
+
+
+@pytest.mark.parametrize("rotate", [renamed, linked, packed_anew, written_over])
 @pytest.mark.parametrize(
     "names", [("x.log", "x.log.1"), ("x.log.1", "x.log"), ("x.log.2", "x.log", "y.log", "x.log.1")]
 )

@@ -12,12 +12,13 @@ from loganon.sources.identity import has_lines
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A log as it was seen: device and inode, size, and a digest of the first `length` bytes of its content, which is 0
-    where no line tells it from others yet.
+    """A log as it was seen: device and inode, size and time of change, and a digest of the first `length` bytes of its
+    content, which is 0 where no line tells it from others yet.
     """
 
     file: tuple[int, int]
     size: int
+    modified: int
     length: int
     digest: bytes
 
@@ -25,7 +26,7 @@ class Sighting:
         """Whether it still is that log, grown or not; one of which nothing was seen has not grown."""
         if not isinstance(source, Log) or (source.device, source.inode) != self.file or source.size < self.size:
             return False
-        if source.size == self.size:
+        if (source.size, source.modified) == (self.size, self.modified):
             return True
         return self.length > 0 and _digest(source.beginning(BEGINNING_BYTES)[: self.length]) == self.digest
 
@@ -33,7 +34,7 @@ class Sighting:
 def sight(log: Log, start: bytes) -> Sighting:
     """The log as it is; `start`: the first bytes of its content."""
     told = start if has_lines(start) else b""
-    return Sighting((log.device, log.inode), log.size, len(told), _digest(told))
+    return Sighting((log.device, log.inode), log.size, log.modified, len(told), _digest(told))
 
 
 def _digest(start: bytes) -> bytes:

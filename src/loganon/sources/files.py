@@ -45,8 +45,8 @@ def open_log(path: str | os.PathLike[str], *, at: str | None = None) -> Log:
 class Log:
     """An open log file; its content is its bytes after decompression, and all offsets are in that.
 
-    `compression`: "gzip", "bzip2", "xz", "zstd" or None. `size`, `device`, `inode`: as at the opening. `damaged`: the
-    offset from which on a compressed file could not be read, once it was met.
+    `compression`: "gzip", "bzip2", "xz", "zstd" or None. `size`, `device`, `inode`, `modified` (ns): as at the opening.
+    `damaged`: the offset from which on a compressed file could not be read, once it was met.
     """
 
     def __init__(self, path: str, descriptor: int) -> None:
@@ -56,7 +56,7 @@ class Log:
             raise MissingInputError(
                 what, where=path, fix="Give the log file itself; a pipe goes to standard input, `-`"
             )
-        self.device, self.inode = status.st_dev, status.st_ino
+        self.device, self.inode, self.modified = status.st_dev, status.st_ino, status.st_mtime_ns
         self._descriptor = descriptor
         self._begin(path, status.st_size)
 

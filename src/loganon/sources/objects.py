@@ -51,7 +51,7 @@ class ObjectLog(Log):
         self._bucket = bucket
         self._listed = listed
         self._at, self._held = 0, b""
-        self.device = self.inode = 0
+        self.device = self.inode = self.modified = 0
         self._begin(url, listed.size)
 
     def retest(self) -> bool:
