@@ -9,7 +9,11 @@ import pytest
 import loganon
 from loganon.errors import ConfigurationError
 from loganon.ingest import Ingest
+from loganon.lookups import open_lookups
+from loganon.reading import Input, Reading
+from loganon.sources.identity import Beginning
 from loganon.store import ConflictError, LocalStore
+from loganon.twins import find_twins
 from support.runs import cells, ingest, lines
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -104,6 +108,27 @@ def test_the_beginning_of_two_that_differ_is_read(tmp_path: Path) -> None:
     summary = run(tmp_path, *sorted(tmp_path.glob("t?.log")))
     assert sorted(summary.skipped) == [(str(tmp_path / f"t{n}.log"), "set_aside") for n in (2, 3)]
     assert (summary.counted, [log.log for log in summary.logs]) == (100, [str(tmp_path / "t1.log")])
+
+
+def test_logs_under_one_header_are_not_laid_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which logs of a run may begin alike is told by their lines: a year of W3C logs, all under one header, has few."""
+    paths = []
+    for n in range(40):
+        content = "".join(
+            f"2026-11-21 10:{n:02}:{second:02} GET /a/page/of/site/{second} 200\n" for second in range(50)
+        )
+        paths.append(tmp_path / f"u_ex{n}.log")
+        paths[-1].write_text(
+            f"#Version: 1.0\n#Date: 2026-11-21\n#Fields: date time cs-method cs-uri sc-status\n{content}"
+        )
+    (tmp_path / "copy.log").write_bytes(paths[7].read_bytes())
+    reading = Reading(lookups=open_lookups((), ()))
+    asked = []
+    alike = Beginning.is_alike
+    monkeypatch.setattr(Beginning, "is_alike", lambda one, other: asked.append(1) or alike(one, other))
+    found = find_twins({str(path): Input(str(path), reading) for path in (*paths, tmp_path / "copy.log")})
+    assert found.equal == {str(tmp_path / "copy.log"): str(paths[7])}
+    assert len(asked) < 41
 
 
 @pytest.mark.parametrize("key", [b"", b" " * 40, b"short"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loganon.sources import Source
 from loganon.sources.files import BEGINNING_BYTES, Log
-from loganon.sources.identity import has_lines
+from loganon.sources.identity import Beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Sighting:
         return self.length > 0 and _digest(source.beginning(BEGINNING_BYTES)[: self.length]) == self.digest
 
 
-def sight(log: Log, start: bytes) -> Sighting:
-    """The log as it is; `start`: the first bytes of its content."""
-    told = start if has_lines(start) else b""
+def sight(log: Log, start: bytes, beginning: Beginning) -> Sighting:
+    """The log as it is; `start`: the first bytes of its content, and what of them tells it from others."""
+    told = start if beginning.lines else b""
     return Sighting((log.device, log.inode), log.size, log.modified, len(told), _digest(told))
 
 

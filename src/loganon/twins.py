@@ -12,7 +12,7 @@ from loganon.errors import LoganonError
 from loganon.reading import Input
 from loganon.sightings import Sighting, sight
 from loganon.sources import STDIN, open_log
-from loganon.sources.identity import begin_alike, compare, stream_name
+from loganon.sources.identity import Beginning, beginning_of, compare, stream_name
 
 _FIRST = 64
 
@@ -63,7 +63,7 @@ def find_twins(inputs: Mapping[str, Input]) -> Twins:
         placed = found.within.keys() | found.equal.keys()
         if apart or first in placed or second in placed:
             continue
-        if begin_alike(starts[first], starts[second]):
+        if starts[first].is_alike(starts[second]):
             _compare(first, second, found)
     for path in found.within:
         found.unclear.pop(path, None)
@@ -74,16 +74,16 @@ def find_twins(inputs: Mapping[str, Input]) -> Twins:
     return found
 
 
-def _pairs(starts: Mapping[str, bytes]) -> Iterable[tuple[str, str]]:
+def _pairs(starts: Mapping[str, Beginning]) -> Iterable[tuple[str, str]]:
     """Logs that may begin alike, in the order given: those of the same first bytes, and short ones with all others."""
     groups: dict[bytes, list[str]] = {}
     for path, start in starts.items():
-        groups.setdefault(b"" if len(start) < _FIRST or start.startswith(b"#") else start[:_FIRST], []).append(path)
-    short = groups.pop(b"", [])
+        groups.setdefault(start.content[:_FIRST] if len(start.content) >= _FIRST else b"", []).append(path)
+    short = set(groups.pop(b"", ()))
     for group in groups.values():
         yield from combinations(group, 2)
     order = {path: place for place, path in enumerate(starts)}
-    for path in short:
+    for path in sorted(short, key=order.__getitem__):
         for other in starts:
             if other not in short or order[path] < order[other]:
                 yield (path, other) if order[path] < order[other] else (other, path)
@@ -107,11 +107,13 @@ def _compare(first: str, second: str, found: Twins) -> None:
         found.equal[second] = first
 
 
-def _start(path: str, seen: dict[str, Sighting]) -> bytes:
+def _start(path: str, seen: dict[str, Sighting]) -> Beginning | None:
+    """What the log begins with; None where that is nothing, or cannot be told."""
     try:
         with open_log(path) as log:
             start = log.beginning()
-            seen[path] = sight(log, start)
-            return start
+            found = beginning_of(start)
+            seen[path] = sight(log, start, found)
+            return found if start else None
     except LoganonError:
-        return b""
+        return None

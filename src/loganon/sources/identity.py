@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Literal, Protocol
 
@@ -177,9 +177,25 @@ def goes_on_with_known(key: bytes, rest: bytes, before: Known, records: Iterable
     )
 
 
-def has_lines(beginning: bytes) -> bool:
-    """Whether a log that begins so has more than `#` lines: others may share those."""
-    return bool(_content(beginning)[0])
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What tells a log from others: the first 4,096 bytes of its `content` without `#` lines (`lines`), or with them
+    where it has no other.
+    """
+
+    content: bytes = field(repr=False)
+    lines: bool
+
+    def is_alike(self, other: Beginning) -> bool:
+        """Whether they agree over the whole of the shorter; nothing is like nothing."""
+        length = min(len(self.content), len(other.content))
+        return self.lines == other.lines and length > 0 and self.content[:length] == other.content[:length]
+
+
+def beginning_of(start: bytes) -> Beginning:
+    """What tells a log that starts with these bytes, some more than 4,096 where it has them."""
+    content = _content(start)[0]
+    return Beginning(content or _content(start, hashes=True)[0], bool(content))
 
 
 def begin_alike(first: bytes, second: bytes) -> bool:
@@ -187,11 +203,7 @@ def begin_alike(first: bytes, second: bytes) -> bool:
 
     Their `#` lines count where neither has others.
     """
-    one, other = _content(first)[0], _content(second)[0]
-    if not one and not other:
-        one, other = _content(first, hashes=True)[0], _content(second, hashes=True)[0]
-    length = min(len(one), len(other))
-    return length > 0 and one[:length] == other[:length]
+    return beginning_of(first).is_alike(beginning_of(second))
 
 
 def compare(
