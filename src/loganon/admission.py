@@ -13,7 +13,7 @@ from loganon.reading import Input, Reading
 from loganon.recognition import SAMPLE_BYTES, last_of, recognise
 from loganon.refusals import SkippedError, recorded_zone, set_aside, zone_note
 from loganon.sources import STDIN, Source
-from loganon.sources.files import BEGINNING_BYTES
+from loganon.sources.files import BEGINNING_BYTES, Log
 from loganon.sources.identity import (
     ENDS_EARLY,
     GOES_ON_DIFFERENTLY,
@@ -58,7 +58,8 @@ class Admission:
         before = None if path == STDIN else self._known(given, source, start, stream, records)
         summary.already_counted = sum(before.lines.values()) - summary.lines.total() if before else 0
         last = before or last_of(records.values(), stream)
-        fmt = recognise(given, start, before, last)
+        sample = start if before or b"\n" in start else _sample(source, start)
+        fmt = recognise(given, sample, before, last)
         zone = reading.timezone or recorded_zone(path, last)
         notes += zone_note(path, fmt, zone)
         summary.source, summary.format = before.id if before else secrets.token_hex(16), fmt.name
@@ -95,6 +96,17 @@ class Admission:
         if answer.kind == "set_aside":
             raise set_aside(given.log, answer.reason, answer.fix)
         return before
+
+
+def _sample(source: Source, start: bytes) -> bytes:
+    """What a log's format is told by, where its first line is longer than all that is looked at: what follows that."""
+    if len(start) < SAMPLE_BYTES or not isinstance(source, Log):
+        return start
+    blocks = source.blocks()
+    behind = next((block[end:] for block in blocks if (end := block.find(b"\n") + 1)), b"")
+    while len(behind) < SAMPLE_BYTES and (block := next(blocks, b"")):
+        behind += block
+    return behind[:SAMPLE_BYTES] or start
 
 
 def _waits(source: Source, start: bytes, *, final: bool) -> bool:
