@@ -531,9 +531,7 @@ def test_replaced_while_it_is_read(store: Path, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("fill", [b"x", b"\0"])
 @pytest.mark.parametrize("size", [600_000, 5_000_000])
 def test_a_long_first_line(store: Path, tmp_path: Path, size: int, fill: bytes, pack: Callable[[bytes], bytes]) -> None:
-    """One line does not cost a log, however long it is: what a visitor sent, or NUL bytes, as a server leaves them whose
-    log was truncated under it.
-    """
+    """One line does not cost a log, however long: what a visitor sent, or NUL bytes, as after a truncation."""
     log = write(tmp_path / "x.log", pack(fill * size + b"\n" + b"".join(LOG)))
     summary = ingest(store, [log])
     assert (summary.exit_code, summary.counted, sum(summary.rejected.values())) == (0, 60, 1)
