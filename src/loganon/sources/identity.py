@@ -198,14 +198,6 @@ def beginning_of(start: bytes) -> Beginning:
     return Beginning(content or _content(start, hashes=True)[0], bool(content))
 
 
-def begin_alike(first: bytes, second: bytes) -> bool:
-    """Whether two logs with these beginnings agree over 4,096 bytes of content, or over the whole of the shorter.
-
-    Their `#` lines count where neither has others.
-    """
-    return beginning_of(first).is_alike(beginning_of(second))
-
-
 def compare(
     first: Content, second: Content
 ) -> Literal["equal", "first_begins_second", "second_begins_first", "differ"]:
