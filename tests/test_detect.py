@@ -129,6 +129,20 @@ def test_archives(beginning: bytes, kind: str | None) -> None:
     assert (kind is None) or (detection.format is None and f"({kind})" in (detection.other or ""))
 
 
+def test_a_json_array_is_not_half_read() -> None:
+    """Objects with a comma behind them are no lines: the last, which has none, alone would be counted."""
+    line = b'{"timestamp":"2026-10-10T13:55:36Z","httpRequest":{"remoteIp":"::1","requestUrl":"/a","status":200}}'
+    assert found(line, line).format is FORMATS["gcp_lb_json"]
+    for lines in (
+        [b"[", line + b",", line, b"]"],
+        [b"[" + line + b",", line, b"]"],
+        [b"[", b"  {", b'  "status": 200'],
+    ):
+        detection = found(*lines)
+        assert detection.format is None
+        assert "a JSON array" in (detection.other or "")
+
+
 def test_candidates_hold_offsets() -> None:
     """Where no format fits, the nearest come first, each with the place where it failed and no text."""
     detection = found(COMBINED[:-1], b"\x89PNG\r\x1a")

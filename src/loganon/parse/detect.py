@@ -47,6 +47,7 @@ OTHERS = {
     "AWS CloudTrail: it has API calls, not requests of a web server": re.compile(
         rb'(?=.{0,4096}"eventSource":)(?=.{0,4096}"awsRegion":)\s*\{|\s*\{"Records":\s*\[', re.DOTALL
     ),
+    "a JSON array: each access must have its line, as `jq -c '.[]'` writes it": re.compile(rb"\s*\[\s*(?:\{|\Z)"),
 }
 """How a line of each other log begins that is known and is no access log, by what to say of it."""
 
