@@ -71,12 +71,11 @@ def _escape_at_end(text: list[str]) -> int:
     if text[-3] == "x":
         return 4 if text[-4:-3] == ["\\"] else 0
     wide = len(text) > 5 and text[-3] in _HEX and text[-4] in _HEX
-    return 6 if wide and (text[-6] + text[-5]) in _WIDE else 0
+    return 6 if wide and text[-6] + text[-5] in _WIDE else 0
 
 
 _WIDE = ("%u", "%U", "\\u")
-_ESCAPES = [f"%{number:02x}" for number in range(256)]
-_CHARACTERS = [chr(number) for number in range(256)]
+_ESCAPES, _CHARACTERS = [f"%{number:02x}" for number in range(256)], [chr(number) for number in range(256)]
 _PASSES = 8  # in columns; what is encoded more often goes the exact way
 _USUAL = "%[0-9A-Fa-f]{2}"
 _UNUSUAL = r"(?:%[uU]|\\u)[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}"
@@ -183,9 +182,22 @@ def _local_start(text: str, at: int, floor: int) -> int:
     if text[at - 1 : at] == '"':
         quote = text.rfind('"', floor, at - 1)
         return at if quote < 0 or "/" in text[quote:at] else quote
-    start = at
+    start = begin = _comments_start(text, at, floor)
     while start > floor and text[start - 1] not in _NOT_LOCAL:
         start -= 1
+    return start if start < begin or text[begin : begin + 1] == "(" else at
+
+
+def _comments_start(text: str, at: int, floor: int) -> int:
+    """Where comments in brackets (RFC 5322), or a second `@`, before an `@` begin."""
+    start = at
+    while text[start - 1 : start] == "@" and start > floor:
+        start -= 1
+    while text[start - 1 : start] == ")" and start > floor:
+        opened = text.rfind("(", floor, start)
+        if opened < 0 or "/" in text[opened:start]:
+            break
+        start = opened
     return start
 
 
