@@ -240,6 +240,20 @@ def other_statistics(store: Path) -> None:
     cell(store).write_bytes(data[:start] + forged)
 
 
+def metadata_of_a_column(store: Path) -> None:
+    """The Arrow schema in a footer, which readers put beside the columns, bears a text besides."""
+    table = pq.ParquetFile(cell(store)).read().replace_schema_metadata(None)
+    fields = [field.with_metadata({"client": ADDRESS}) if field.name == "file" else field for field in table.schema]
+    write(cell(store), table.cast(pa.schema(fields)), notes_of(cell(store)))
+
+
+def another_maker(store: Path) -> None:
+    """The footer's name of the program that wrote it is another text, of the same length."""
+    data = cell(store).read_bytes()
+    maker = pq.read_metadata(pa.BufferReader(data)).created_by.encode()
+    cell(store).write_bytes(data.replace(maker, f"{ADDRESS} was here".encode().ljust(len(maker))[: len(maker)]))
+
+
 def rare_value(store: Path) -> None:
     rewrite(cell(store, SEALED), put("file", "/a/only"))
 
@@ -401,6 +415,8 @@ DEFECTS = {
     "a value that no row uses": _store("hidden address", unused_value),
     "bytes between the pages": _store("hidden", between_pages),
     "statistics of no row": _store("hidden", other_statistics),
+    "metadata of a column": _store("keys", metadata_of_a_column),
+    "another maker": _store("hidden", another_maker),
     "the key in the store": _store("key foreign", lambda store: file_in(store, "key", KEY.secret)),
     # what is counted
     "a line counted twice": _store("conservation", counted_twice),

@@ -18,7 +18,7 @@ from loganon.store.cell import REQUESTS, SCHEMA_VERSION, Footer, read_footer
 from loganon.store.layout import RESTORED, CellName
 from loganon.verify.clauses import columns_of
 from loganon.verify.findings import Findings, count_of
-from loganon.verify.footers import find_in_footer, is_sound
+from loganon.verify.footers import find_in_footer, is_maker, is_sound
 from loganon.verify.values import Judge, list_versions, make_judges, plain_domains
 from loganon.verify.view import View
 
@@ -96,6 +96,8 @@ class CellReader:
         wrong, personal = find_in_footer(metadata.metadata or {})
         for what in wrong:
             self._add("keys", name, what)
+        if not is_maker(metadata.created_by):
+            self._add("hidden", name, "a footer names another program than the one that writes cells")
         for key in personal:
             self._add("address", name, f"{key} of a footer is shaped like an address or an e-mail")
         pages = sum(chunk.total_compressed_size for chunk in _chunks(metadata))

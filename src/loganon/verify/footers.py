@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
+
+import pyarrow as pa
 
 from loganon.store import Record
 from loganon.store.records import describe_record
@@ -12,6 +16,8 @@ from loganon.store.snapshots import decode_snapshots
 from loganon.verify.findings import count_personal, is_personal
 
 _ARROW = "ARROW:schema"
+_SCHEMA = "the Arrow schema holds more than columns"
+_MAKER = re.compile(r"parquet-cpp-arrow version [0-9]{1,3}(?:\.[0-9]{1,3}){2}(?:-SNAPSHOT)?")
 _STRANGE = "a key that is none of loganon's"
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{7,63}")
 _VERSION = r"[0-9]+(?:\.[0-9]+)*(?:[.+-]?[a-z]+\.?[0-9]*)*"
@@ -75,6 +81,7 @@ def find_in_footer(metadata: Mapping[bytes, bytes]) -> tuple[list[str], list[str
     for key, value in metadata.items():
         name, text = key.decode("utf-8", "replace"), value.decode("utf-8", "replace")
         if name == _ARROW:
+            wrong += [] if _are_columns(value) else [_SCHEMA]
             continue
         own = name.removeprefix("loganon.")
         judge = _judge(own)
@@ -89,6 +96,22 @@ def find_in_footer(metadata: Mapping[bytes, bytes]) -> tuple[list[str], list[str
     if not count_personal([text for several in texts.values() for text in several]):
         return wrong, []
     return wrong, [key for key, several in texts.items() if count_personal(several)]
+
+
+def is_maker(text: str) -> bool:
+    """True for the library's name and version as it writes them into every footer, and nothing besides."""
+    return _MAKER.fullmatch(text) is not None
+
+
+def _are_columns(text: bytes) -> bool:
+    """True for an Arrow schema, as the library can add it to a footer, of columns alone: byte for byte, no metadata."""
+    try:
+        data = base64.b64decode(text, validate=True)
+        schema = pa.ipc.read_schema(pa.py_buffer(data))
+    except (binascii.Error, pa.ArrowException, OSError, ValueError):
+        return False
+    plain = pa.schema([field.remove_metadata() for field in schema])
+    return bool(plain.serialize().to_pybytes() == data)
 
 
 def is_sound(note: str, value: str) -> bool:
