@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from loganon.policy import Policy
     from loganon.policy.elsewhere import AlsoExpire
 
-_DATE = re.compile(r"(?<![0-9])([0-9]{4})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9]{3})")
+_DATE = re.compile(
+    r"(?<![0-9])(19[7-9][0-9]|[2-9][0-9]{3})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9]{3})"
+)
+"""A date from 1970 on: an earlier one is a serial number, or seconds since 1970 (1801012345 is in 2027)."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
