@@ -29,6 +29,13 @@ def mistakes(text: str) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("text", [f"version = {'9' * 5000}", f"a = {'[' * 5000}"])
+def test_what_cannot_be_read_at_all(text: str) -> None:
+    """A number or a nesting beyond what is read is a mistake of the policy (78), no defect of the program."""
+    (found,) = mistakes(text)
+    assert "too long" in found or "TOML" in found
+
+
 @pytest.mark.parametrize("name", ["imos", "six-weeks"])
 def test_bundled(name: str) -> None:
     """Loads by name and by path, alike; keeps six weeks; stores the table of DESIGN.md."""

@@ -82,6 +82,11 @@ def parse_policy(text: str, *, where: str) -> Policy:
     except tomllib.TOMLDecodeError as error:
         mistake = ConfigurationError(f"the policy is not TOML: {error}", where=where, fix="Mend that line")
         raise PolicyError((mistake,)) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, tables within thousands of tables
+        mistake = ConfigurationError(
+            "the policy holds a number too long, or lists nested too deep", where=where, fix="Shorten it"
+        )
+        raise PolicyError((mistake,)) from None
     between = find_conflicts(data, where)
     try:
         policy = Policy.model_validate(data)
