@@ -189,6 +189,7 @@ def test_only_what_is_named_goes(command: Inside) -> None:
     """Past its age by the date in its whole matching name; the plan says so first, and changes nothing."""
     folder = store_with(command, ENTRY)
     stay = ("db-2026-11-12.gz", "db-20200102.gz.bak", "xdb-2020-01-01.gz", "db-none.gz", "db-2020-01-01-2021-01-01.gz")
+    stay += ("db-00011012.gz", "db-1801012345.gz")  # a serial number, and seconds since 1970 of the year 2027
     go = ("db-2026-11-11.gz", "db-20200101.gz")
     for name in (*stay, *go):
         (folder / name).write_text("x")
@@ -361,6 +362,23 @@ def test_a_hold_comes_to_a_standing_store(command: Inside) -> None:
     assert command("policy", "apply", "s", "p.toml", "--now", SAMPLE_NOW).code == 0
 
 
+def test_the_end_of_a_hold_that_closes_days_to_use(command: Inside) -> None:
+    """While it stands its end loosens, since the days may be used again: 78 but for --accept-hold; once it has ended
+    it is taken out without.
+    """
+    closed = with_(HOLD + "use = false\n")
+    store_with(command, HOLD + "use = false\n")
+    (command.folder / "n.toml").write_text(with_(""))
+    (command.folder / "e.toml").write_text(closed.replace("2027-03-01", "2027-02-01"))
+    for new in ("n.toml", "e.toml"):
+        refused = command("policy", "apply", "s", new, "--now", SAMPLE_NOW)
+        assert (refused.code, "--accept-hold" in refused.err) == (78, True)
+    old, new = (parse_policy(text, where="a") for text in (closed, with_("")))
+    assert [change.direction for change in compare(old, new, date(2027, 2, 28))] == [Direction.LOOSER]
+    assert [change.direction for change in compare(old, new, date(2027, 3, 1))] == [Direction.TIGHTER]
+    assert command("policy", "apply", "s", "n.toml", "--now", SAMPLE_NOW, "--accept-hold").code == 0
+
+
 def test_stored_and_not_used() -> None:
     """`use = false` closes the days to evaluation for as long as the hold stands."""
     policy = parse_policy(with_(HOLD + "use = false\n"), where="p")
@@ -441,3 +459,12 @@ def test_a_change(old: str, new: str, key: str, direction: Direction) -> None:
     (change,) = compare(parse_policy(text, where="a"), parse_policy(text.replace(old, new, 1), where="b"))
     assert (change.key, change.direction) == (key, direction)
     assert "{" not in change.sentence
+
+
+def test_entries_in_another_order() -> None:
+    """Policies that differ only in the order of entries are not said to be the same: `apply` takes the new one."""
+    other = HOLD.replace("2026-11-20", "2026-11-21")
+    before, after = (parse_policy(with_(text), where="a") for text in (HOLD + other, other + HOLD))
+    assert before.sha256 != after.sha256
+    (change,) = compare(before, after)
+    assert (change.key, change.direction) == ("hold", Direction.NEITHER)

@@ -60,7 +60,7 @@ def apply_policy(
 ) -> Applied:
     """The store under `policy`; with `dry_run` nothing is changed, and the answer is what would be.
 
-    `accept_hold`: what only keeps what is stored for longer, on the basis that a hold names, is admitted.
+    `accept_hold`: what a hold that is new, is gone or ends on another day loosens is admitted.
 
     Raises PolicyError (78) for every key that the policy loosens, CheckError (1) where the clock is not to be believed
     or the cutoff would move too far, BusyError (75), and what the store raises. Interrupted at any point the store is
@@ -71,7 +71,7 @@ def apply_policy(
         with standing.locked(wait) as held:
             return _apply(held, policy, store, clock, accept_hold=accept_hold)
     old = frozen_policy(standing)
-    applied = Applied(str(store), old.name, policy.name, compare(old, policy))
+    applied = Applied(str(store), old.name, policy.name, compare(old, policy, _today(clock)))
     _require_tighter(
         applied.changes, store, accept_hold=accept_hold, empty=not any(part.cells for part in standing.partitions())
     )
@@ -90,7 +90,7 @@ def plan_rewrite(old: Policy, new: Policy, *, where: str) -> Rewrite:
 
 def _apply(held: Held, policy: Policy, store: Path, clock: Clock, *, accept_hold: bool) -> Applied:
     old = from_canonical(held.policy.text, where=str(store))
-    applied = Applied(str(store), old.name, policy.name, compare(old, policy))
+    applied = Applied(str(store), old.name, policy.name, compare(old, policy, _today(clock)))
     _require_tighter(
         applied.changes, store, accept_hold=accept_hold, empty=not any(part.cells for part in held.partitions())
     )
@@ -145,7 +145,11 @@ def _is_hold(change: Change) -> bool:
 
 
 def _held(policy: Policy, clock: Clock) -> Spans:
-    return policy.held(clock.now.astimezone(UTC).date())
+    return policy.held(_today(clock))
+
+
+def _today(clock: Clock) -> date:
+    return clock.now.astimezone(UTC).date()
 
 
 def _rule(policy: Policy, cutoff: date) -> str:

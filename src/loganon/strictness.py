@@ -40,19 +40,24 @@ class Order:
     """The order on one key.
 
     `tighter`, `looser`: what such a change does, a clause in which `{old}` and `{new}` stand for the values. `idle`: of
-    the part of the policy in which the key stands, whether the key had no effect there, so that no change loosens.
-    `stored`: what is stored already can be brought to a tighter value.
+    the part of the policy in which the key stands, whether the key had no effect there, so that no change loosens;
+    `mixed`: of the same, whether what is tighter loosens something else. `stored`: what is stored already can be
+    brought to a tighter value.
     """
 
     judge: Judge
     tighter: str = ""
     looser: str = ""
     idle: Callable[[Any], bool] = lambda _: False
+    mixed: Callable[[Any], bool] = lambda _: False
     stored: bool = True
 
     def of(self, old: object, new: object, part: object) -> Direction:
         """What a change does; `part`: the old policy's part in which the key stands."""
-        return Direction.NEITHER if self.idle(part) else self.judge(old, new)
+        if self.idle(part):
+            return Direction.NEITHER
+        found = self.judge(old, new)
+        return Direction.LOOSER if found is Direction.TIGHTER and self.mixed(part) else found
 
 
 def neither(_old: object, _new: object) -> Direction:

@@ -124,7 +124,7 @@ def diff(old: str, new: str, as_json: bool, quiet: bool, messages: str) -> int: 
     from loganon.policy.changes import compare, loosened  # noqa: PLC0415 - start-up, as above
 
     before, after = _policy_of(old), _policy_of(new)
-    changes = compare(before, after)
+    changes = compare(before, after, datetime.now(UTC).date())
     looser = loosened(changes)
     if as_json:
         found = {"old": before.name, "new": after.name, "changes": _listed(changes), "looser": len(looser)}
@@ -158,7 +158,7 @@ def diff(old: str, new: str, as_json: bool, quiet: bool, messages: str) -> int: 
     "policy_apply",
     "--accept-hold",
     is_flag=True,
-    help="Admit holds that are new or end later: they keep what would be deleted.",
+    help="Admit holds that are new or end later, and the end of one that closes days to use.",
 )
 @option("policy_apply", "--json", "as_json", is_flag=True, help="Print one JSON object.")
 @message_options("policy_apply")

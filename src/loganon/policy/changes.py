@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 
 from pydantic import BaseModel
@@ -36,9 +37,9 @@ class Change:
         return f"{self.key.removeprefix('fields.')}: {self.effect}."
 
 
-def compare(old: Policy, new: Policy) -> tuple[Change, ...]:
-    """Every key in which `new` differs from `old`, in the order of the keys."""
-    return tuple(_changes("", old, new))
+def compare(old: Policy, new: Policy, today: date | None = None) -> tuple[Change, ...]:
+    """Every key in which `new` differs from `old`, in the order of the keys; by `today` a hold may have ended."""
+    return tuple(_changes("", old, new, today))
 
 
 def loosened(changes: tuple[Change, ...]) -> tuple[Change, ...]:
@@ -65,16 +66,16 @@ def written(value: object) -> str:
     return str(value) if isinstance(value, int) else f'"{value}"'
 
 
-def _changes(path: str, old: BaseModel, new: BaseModel) -> Iterator[Change]:
+def _changes(path: str, old: BaseModel, new: BaseModel, today: date | None) -> Iterator[Change]:
     for name, info in type(old).model_fields.items():
         before, after = getattr(old, name), getattr(new, name)
         key = path + (info.alias or name)
         if before == after:
             continue
         if _entries(before) or _entries(after):
-            yield from _listed(key, before, after)
+            yield from _listed(key, before, after, today)
         elif isinstance(before, BaseModel) and type(before) is type(after):
-            yield from _changes(f"{key}.", before, after)
+            yield from _changes(f"{key}.", before, after, today)
         elif isinstance(before, BaseModel) or isinstance(after, BaseModel):
             yield _field(key, before, after)
         else:
@@ -85,20 +86,18 @@ def _entries(value: object) -> bool:
     return isinstance(value, tuple) and bool(value) and isinstance(value[0], Entry)
 
 
-def _listed(key: str, old: tuple[Entry, ...], new: tuple[Entry, ...]) -> Iterator[Change]:
+def _listed(key: str, old: tuple[Entry, ...], new: tuple[Entry, ...], today: date | None) -> Iterator[Change]:
     """Entries that are new, gone or otherwise; they are told apart by the key they are known by."""
     before, after = ({getattr(each, each.known_by): each for each in entries} for entries in (old, new))
+    if before == after:  # a dict's order is no part of it
+        yield Change(key, written(old), written(new), Direction.NEITHER, "it stands in another order")
     for name in dict.fromkeys((*before, *after)):
         path = f'{key} "{name}"'
         if name in before and name in after:
-            yield from _changes(f"{path}.", before[name], after[name])
+            yield from _changes(f"{path}.", before[name], after[name], today)
             continue
-        more = (before.get(name) or after[name]).more
-        less = Direction.LOOSER if more is Direction.TIGHTER else Direction.TIGHTER
-        effect = "no longer stands" if name in before else "is new"
-        yield Change(
-            path, written(before.get(name)), written(after.get(name)), less if name in before else more, effect
-        )
+        direction, effect = before[name].less(today) if name in before else (after[name].more, "is new")
+        yield Change(path, written(before.get(name)), written(after.get(name)), direction, effect)
 
 
 def _field(key: str, old: BaseModel | None, new: BaseModel | None) -> Change:

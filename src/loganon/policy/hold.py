@@ -49,15 +49,27 @@ class Hold(Entry):
     )
     basis: Annotated[Said, FREE] = Field(description="the law, the claim or the interest that requires it")
     owner: Annotated[Said, FREE] = Field(description="who decided it and ends it")
-    until: Annotated[date, Order(_until, tighter="it ends on {new}, so far on {old}", looser="it ends on {new}")] = (
-        Field(description="the day on which it ends, as 2027-06-30, without quotes; a hold without an end is an error")
-    )
+    until: Annotated[
+        date,
+        Order(
+            _until,
+            tighter="it ends on {new}, so far on {old}",
+            looser="it ends on {new}",
+            mixed=lambda hold: not hold.use,  # to end it earlier opens the days to use
+        ),
+    ] = Field(description="the day on which it ends, as 2027-06-30, without quotes; a hold without an end is an error")
     use: Annotated[
         bool,
         Order(listed(True, False), tighter="the days are stored and not used", looser="the days may be used"),
     ] = Field(
         default=True, description="whether the days may be used meanwhile; if not, `loganon report` leaves them out"
     )
+
+    def less(self, today: date | None) -> tuple[Direction, str]:
+        """As of any entry; without one that says `use = false`, and has not ended, its days may be used again."""
+        if self.use or (today is not None and not self.stands(today)):
+            return super().less(today)
+        return Direction.LOOSER, "no longer stands, and the days may be used"
 
     @cached_property
     def span(self) -> tuple[date, date] | None:

@@ -6,6 +6,7 @@ Every key carries its description and the order of its values.
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -59,6 +60,10 @@ class Entry(Part):
 
     known_by: ClassVar[str]
     more: ClassVar[Direction]
+
+    def less(self, today: date | None) -> tuple[Direction, str]:  # noqa: ARG002 - some entries end with a day
+        """What it does that this one no longer stands, and in words; `today`: None where no clock is asked."""
+        return Direction.LOOSER if self.more is Direction.TIGHTER else Direction.TIGHTER, "no longer stands"
 
 
 class Controller(Part):
