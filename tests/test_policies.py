@@ -468,3 +468,18 @@ def test_entries_in_another_order() -> None:
     assert before.sha256 != after.sha256
     (change,) = compare(before, after)
     assert (change.key, change.direction) == ("hold", Direction.NEITHER)
+
+
+@pytest.mark.parametrize("spelling", ["bücher-lager.de", "Xn--Bcher-Lager-Thb.de", "xn--bcher-lager-thb.de."])
+def test_known_domains_in_any_spelling(command: Inside, spelling: str) -> None:
+    """What a policy names as known is kept however it is spelt, of clients and of referrers; `verify` knows it, too."""
+    known = f'{{ as = "%s", known = ["{spelling}"] }}'
+    fields = f'[fields]\ntime = {{ as = "day" }}\ndomain = {known % "provider"}\nreferrer = {known % "domain"}\n'
+    (command.folder / "k.toml").write_text(PLAIN.partition("[fields]")[0] + fields)
+    host = "xn--bcher-lager-thb.de"
+    access = f'a.{host} - - [20/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1 "https://www.{host}/" "x"\n'
+    (command.folder / "k.log").write_text(access)
+    assert command("run", "k.log", "--store", "s", "--policy", "k.toml", "--now", SAMPLE_NOW).code == 0
+    (row,) = table_of(command.folder / "s").to_pylist()
+    assert (row["domain"], row["referrer"]) == (host, host)
+    assert command("verify", "--store", "s", "--now", SAMPLE_NOW).code == 0

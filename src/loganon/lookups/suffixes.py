@@ -5,6 +5,7 @@ The private section is left out: by it `mueller.myfritz.net` would be a registra
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -53,6 +54,11 @@ def host_name(token: str) -> str | None:
     if len(name) > 253 or not all(0 < len(label) <= 63 and _SUBDOMAIN.issuperset(label) for label in labels):
         return None
     return name
+
+
+def host_names(domains: Iterable[str]) -> frozenset[str]:
+    """The domains as host names are compared: lower case, ASCII (`bücher.de`: `xn--bcher-kva.de`), no dot behind."""
+    return frozenset(name for name in map(host_name, domains) if name is not None)
 
 
 class Suffixes:

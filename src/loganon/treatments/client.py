@@ -16,7 +16,7 @@ from loganon.addresses import is_private as is_private_address
 from loganon.errors import ConfigurationError
 from loganon.lookups.known import load_known
 from loganon.lookups.providers import Candidate
-from loganon.lookups.suffixes import host_name, load_suffixes
+from loganon.lookups.suffixes import host_name, host_names, load_suffixes
 from loganon.shapes import put
 from loganon.treatments import Treatment
 from loganon.treatments.held import Held
@@ -58,8 +58,7 @@ def make_provider(
     kept. `databases` are asked in order; the first that leads to a domain or a suffix answers. `trusted`: proxies whose
     forwarded lists are believed; a value may be a list whose last element is the connection's peer.
     """
-    extra = frozenset(domain.lower().rstrip(".") for domain in extra_known)
-    return _held(_Provider(known_only, extra, tuple(databases), tuple(trusted)))
+    return _held(_Provider(known_only, host_names(extra_known), tuple(databases), tuple(trusted)))
 
 
 def make_truncated(*, v4: int = MAX_V4, v6: int = MAX_V6, trusted: Sequence[Network] = ()) -> Treatment:

@@ -8,7 +8,7 @@ import polars as pl
 
 from loganon.hosts import site_name
 from loganon.lookups.lists import load_list
-from loganon.lookups.suffixes import host_name, load_suffixes
+from loganon.lookups.suffixes import host_name, host_names, load_suffixes
 from loganon.treatments import Treatment
 
 UNKNOWN, OTHER, OWN = "unknown", "other", "{own}"
@@ -20,7 +20,7 @@ def make_referrer(*, known: Collection[str], own: Collection[str]) -> Treatment:
     """A treatment: the registrable domain (ICANN section) of a referrer's host if it is listed or `known`, else its
     public suffix; `{own}` for the sites in `own`, `other` for another scheme, `unknown` for none.
     """
-    domains = frozenset(load_list("referrers")) | frozenset(known)
+    domains = frozenset(load_list("referrers")) | host_names(known)
     suffixes = load_suffixes()
 
     def answer(text: str) -> str:

@@ -12,7 +12,7 @@ from loganon.gate import REDACTED
 from loganon.lookups.agents import load_families
 from loganon.lookups.known import load_known
 from loganon.lookups.lists import load_list
-from loganon.lookups.suffixes import load_suffixes
+from loganon.lookups.suffixes import host_names, load_suffixes
 from loganon.policy import Policy
 from loganon.treatments.request import CLASSES, STATUSES
 from loganon.treatments.web import OWN
@@ -57,7 +57,7 @@ def make_judges(policy: Policy) -> Mapping[str, Judge]:
         elif name in _LISTS:
             judges[name] = _listed((*_LISTS[name](policy), _UNKNOWN, OTHER, REDACTED))
         elif name == "referrer":
-            extra = (*load_list("referrers"), *options.known, OWN)  # type: ignore[attr-defined]  # this field's options
+            extra = (*load_list("referrers"), *options.known)  # type: ignore[attr-defined]  # this field's options
             judges["referrer"] = _Domains(known_only=True, extra=extra, providers=False)
     return judges
 
@@ -84,9 +84,7 @@ class _Domains:
 
     def __init__(self, *, known_only: bool, extra: tuple[str, ...], providers: bool = True) -> None:
         self._known_only = known_only
-        self._known = (load_known().domains if providers else frozenset()) | {
-            domain.lower().rstrip(".") for domain in extra
-        }
+        self._known = (load_known().domains if providers else frozenset((OWN,))) | host_names(extra)
         self._suffixes = load_suffixes()
         self._answers: dict[str, bool] = dict.fromkeys((_UNKNOWN, OTHER, REDACTED), True)
 
