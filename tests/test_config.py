@@ -107,6 +107,11 @@ def test_options_go_before() -> None:
         (ONE + 'trusted_proxy = ["10.0.0.0/8", "10.0.0.0/99"]\n', ["trusted_proxy[2]", "is no network"]),
         (ONE + 'exclude = [{ pth = "/a" }]\n', ["exclude[1]", 'Did you mean "path"?']),
         (ONE + 'exclude = [{ client = "x" }]\n', ["exclude[1]", "no network"]),
+        (ONE + 'exclude = [{ browser = "Fierfox" }]\n', ["exclude[1]", 'Did you mean "Firefox"?']),
+        (ONE + 'exclude = ["/healthz"]\n', ["exclude[1]", "is a table", "{ path ="]),
+        (ONE + 'exclude = { path = "/a" }\n', ["the value of exclude is wrong", "Write a list"]),
+        ("wait = 5\n" + ONE, ["the value of wait is wrong", '"60s"']),
+        ("[input]\nlogs = '/a'\n", ["the value of input is wrong", "[[input]]"]),
         (ONE + 'format = "common"\nformat_file = "a.toml"\n', ["format and format_file both name a format"]),
         (ONE + 'stream = "a"\n', ["both {site} and stream"]),
         (ONE + 'stream = " "\n', ["the label is empty"]),
@@ -126,6 +131,20 @@ def test_mistake(text: str, said: list[str]) -> None:
     (found,) = mistakes(text)
     for part in said:
         assert part in found, found
+
+
+@pytest.mark.parametrize(
+    "key",
+    [name for name in InputSettings.model_fields if name not in ("final", "remove_source")]
+    + [name for name in Settings.model_fields if name not in (*InputSettings.model_fields, "input")],
+)
+@pytest.mark.parametrize("value", ["true", "{ a = 1 }", "[7]", "1979-05-27T07:32:00Z"])
+def test_a_value_of_another_kind(key: str, value: str) -> None:
+    """Whatever kind of value stands behind a key, it is a mistake that names the key, and none inside loganon."""
+    rest = "".join(f"{name} = '/a'\n" for name in ("logs", "store") if name != key)
+    inside = key in InputSettings.model_fields
+    found = mistakes(f"[[input]]\n{rest}{key} = {value}\n" if inside else f"{key} = {value}\n[[input]]\n{rest}")
+    assert all(key in each for each in found)
 
 
 def test_all_at_once() -> None:

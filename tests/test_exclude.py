@@ -111,6 +111,9 @@ def test_a_format_that_shows_no_signal_requires_none() -> None:
         ({"client": "10.0.0"}, "no network"),
         ({}, "names nothing"),
         ({"path": ""}, "no text"),
+        ({"browser": "bot"}, 'Did you mean "bots"?'),
+        ({"browser": "Fierfox"}, 'Did you mean "Firefox"?'),
+        ({"browser": "0123456789"}, 'as "Firefox", or "bots"'),
     ],
 )
 def test_a_rule_with_a_mistake(entry: dict[str, str], what: str) -> None:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from loganon.addresses import Network, parse_address
 from loganon.errors import ConfigurationError
 from loganon.hosts import site_name
-from loganon.lookups.agents import Agents, is_bot
+from loganon.lookups.agents import OTHER, OTHER_BOT, UNKNOWN, Agents, is_bot, load_families
 from loganon.treatments.file import request_paths
 
 BOTS = "bots"
@@ -77,7 +77,19 @@ def _rule(entry: Mapping[str, object], where: str) -> Rule:
     except ValueError:
         fix = "Write it as 10.0.0.0/8 or 2001:db8::/32"
         raise ConfigurationError("the exclusion's client is no network", where=where, fix=fix) from None
+    if "browser" in given:
+        _check_browser(given["browser"], where)
     return Rule(given.get("path"), network, given.get("browser"), given.get("method"))
+
+
+def _check_browser(name: str, where: str) -> None:
+    """ConfigurationError where no agent is of that name: a rule that leaves nothing out is a mistake."""
+    known = {folded: family for folded, (family, _) in load_families().items()}
+    known |= {each: each for each in (BOTS, OTHER[0], OTHER_BOT[0], UNKNOWN[0])}
+    if name.casefold() not in known:
+        near = [m for names in ((BOTS,), known) for m in difflib.get_close_matches(name.casefold(), names, n=1)]
+        fix = f'Did you mean "{known[near[0]]}"?' if near else 'Name a family of the list, as "Firefox", or "bots"'
+        raise ConfigurationError("no browser of the list has the exclusion's name", where=where, fix=fix)
 
 
 class Exclude:

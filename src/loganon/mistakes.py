@@ -17,6 +17,12 @@ Mistakes: TypeAlias = tuple[ConfigurationError, ...]
 Place: TypeAlias = Callable[[Loc], tuple[str, Loc]]
 """From where pydantic found a mistake to where it is for the operator, and the key from there on."""
 
+_EXPECTED = {
+    "tuple_type": "Write a list: [ … ]",
+    "time_delta_type": 'Write it as "60s", "5m", "2h" or "1d"',
+}
+"""What is to be written where pydantic names a type of Python."""
+
 _INTERNAL = re.compile(r"function-|constrained-|tuple\[|is-instance")
 
 
@@ -43,7 +49,7 @@ def _mistake(detail: ErrorDetails, model: type[BaseModel], place: Place) -> Conf
         allowed = re.findall(r"'([^']+)'", str(context.get("expected", "")))
         fix = nearest(str(detail["input"]), allowed) or f"Take {_quoted(allowed)}"
         return ConfigurationError(f"the value of {key} is not one that is known", where=where, fix=fix)
-    expected = detail["msg"].removeprefix("Value error, ")
+    expected = _EXPECTED.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
     return ConfigurationError(f"the value of {key} is wrong", where=where, fix=expected[:1].upper() + expected[1:])
 
 

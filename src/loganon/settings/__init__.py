@@ -11,9 +11,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from loganon.errors import ConfigurationError
 from loganon.mistakes import Mistakes, mistakes_of
@@ -90,6 +91,16 @@ class InputSettings(Common):
         return self.store
 
 
+def _inputs(value: object) -> object:
+    if isinstance(value, dict):  # one pair of brackets: a table, where an array of tables is meant
+        fix = "Write [[input]], with two brackets"
+        raise PydanticCustomError("said", "{what}", {"what": "it is one table", "fix": fix})
+    return value
+
+
+Inputs = Annotated[tuple[InputSettings, ...], BeforeValidator(_inputs)]
+
+
 class Settings(Common):
     """A configuration file. What its inputs leave out is filled in: `input` is what is to be carried out."""
 
@@ -98,7 +109,7 @@ class Settings(Common):
     group: str | None = Field(None, min_length=1, description="New stores' tables can be read by this group")
     lead: Duration | None = Field(None, description="Drop what would expire within this time, too")
     wait: Duration | None = Field(None, description="How long to wait for another process")
-    input: tuple[InputSettings, ...] = Field((), strict=False, description="The inputs")
+    input: Inputs = Field((), strict=False, description="The inputs")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from loganon.errors import ConfigurationError
@@ -55,7 +55,7 @@ def _duration(value: object) -> object:
 
 def _rule(value: object) -> object:
     if not isinstance(value, dict):
-        return value
+        raise _wrong("an exclusion is a table", 'Write it as { path = "/healthz" }')
     try:
         return parse_rules([value], where="")[0]
     except ConfigurationError as error:
@@ -106,17 +106,17 @@ def _writer(value: str) -> str:
     return value
 
 
-PathText = Annotated[str, BeforeValidator(_path)]
+PathText = Annotated[str, AfterValidator(_path)]
 Paths = Annotated[tuple[PathText, ...], BeforeValidator(_listed), Field(strict=False)]
 Patterns = Annotated[
-    tuple[Annotated[str, BeforeValidator(_pattern)], ...], BeforeValidator(_listed), Field(strict=False)
+    tuple[Annotated[str, AfterValidator(_pattern)], ...], BeforeValidator(_listed), Field(strict=False)
 ]
-Proxies = Annotated[tuple[Annotated[str, BeforeValidator(_proxy)], ...], BeforeValidator(_listed), Field(strict=False)]
+Proxies = Annotated[tuple[Annotated[str, AfterValidator(_proxy)], ...], BeforeValidator(_listed), Field(strict=False)]
 Rules = Annotated[tuple[Annotated[Rule, BeforeValidator(_rule)], ...], BeforeValidator(_listed), Field(strict=False)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words), Field(strict=False)]
-Store = Annotated[str, BeforeValidator(_template)]
+Store = Annotated[str, AfterValidator(_template)]
 Duration = Annotated[dt.timedelta, BeforeValidator(_duration)]
-Format = Annotated[str, BeforeValidator(_format)]
+Format = Annotated[str, AfterValidator(_format)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
-Label = Annotated[str, BeforeValidator(_label)]
-Writer = Annotated[str, BeforeValidator(_writer)]
+Label = Annotated[str, AfterValidator(_label)]
+Writer = Annotated[str, AfterValidator(_writer)]
