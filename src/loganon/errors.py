@@ -43,7 +43,7 @@ class InternalError(LoganonError):
 
 
 class CannotWriteError(LoganonError):
-    """The store cannot be written: permissions, a full disk, a read-only file system."""
+    """The store, or standard output, cannot be written: permissions, a full disk, a read-only file system."""
 
     exit_code = 73
 

@@ -19,6 +19,7 @@ import click
 
 from loganon.cli.messages import Messages, reported
 from loganon.cli.options import message_options, option, single_log_options, strict_option
+from loganon.cli.output import cannot_print
 from loganon.errors import CannotWriteError
 
 if TYPE_CHECKING:
@@ -150,8 +151,7 @@ def _write(text: bytes | memoryview) -> None:
         except BrokenPipeError:
             raise
         except OSError as error:
-            what = f"standard output cannot be written: {error.strerror}"
-            raise CannotWriteError(what, fix="Make room, or send it elsewhere") from None
+            raise cannot_print(error) from None
 
 
 def _told(summary: FilterSummary) -> str:

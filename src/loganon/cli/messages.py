@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import traceback
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -13,6 +11,7 @@ from typing import Any
 
 import click
 
+from loganon.cli.output import cannot_print, unprinted
 from loganon.cli.processor import check_processor
 from loganon.errors import InternalError, LoganonError
 
@@ -50,19 +49,29 @@ class Messages:
 
 
 def reported(function: Callable[..., int]) -> Callable[..., int]:
-    """The command's function, its LoganonErrors said in the form that its `messages` asks for; the exit code."""
+    """The command's function, its LoganonErrors said in the form that its `messages` asks for; the exit code.
+
+    What could not be printed is said when all is done, and makes the exit code 73, or 141 where the reader has gone,
+    if nothing else was wrong.
+    """
 
     @wraps(function)
     def command(*args: Any, **options: Any) -> int:
+        say = Messages(options.get("messages", "text"), quiet=False)
         try:
             check_processor()  # before anything imports polars
-            return function(*args, **options)
+            code = function(*args, **options)
         except LoganonError as error:
-            Messages(options.get("messages", "text"), quiet=False).error(error)
+            say.error(error)
             return error.exit_code
-        except BrokenPipeError:  # whoever read standard output has gone; click would exit 1
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return _SIGPIPE
+        failed = unprinted()
+        if isinstance(failed, BrokenPipeError):
+            return code or _SIGPIPE
+        if failed is not None:
+            told = cannot_print(failed)
+            say.error(told)
+            return code or told.exit_code
+        return code
 
     return command
 

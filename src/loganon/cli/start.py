@@ -7,6 +7,8 @@ import os
 import sys
 
 from loganon import cli
+from loganon.cli.messages import Messages
+from loganon.cli.output import cannot_print, hold_output, unprinted
 from loganon.cli.unused import leave_out_unused
 
 _BROKEN_PIPE = 141
@@ -25,6 +27,7 @@ def main() -> None:
     The libraries' own clean-up at the end of a process was seen to abort it (134), with a thread of theirs unended.
     """
     _hold_standard_streams()
+    hold_output()
     for name, value in _MEMORY.items():
         os.environ.setdefault(name, value)
     gc.set_threshold(*_GENERATIONS)
@@ -50,17 +53,19 @@ def _hold_standard_streams() -> None:
             if null != descriptor:
                 os.close(null)
     if sys.stdout is None:
-        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     if sys.stderr is None:
-        sys.stderr = os.fdopen(2, "w", encoding="utf-8")
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _flushed(code: int) -> int:
-    """The exit code, once what was said is out of the process; that of a broken pipe where nobody reads it."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except OSError:
-            code = code or _BROKEN_PIPE
+    """The exit code, once what was said is out of the process; what no command has said of its output is said here."""
+    failed = unprinted()
+    if failed is not None and not code:
+        code = _BROKEN_PIPE
+        if not isinstance(failed, BrokenPipeError):
+            error = cannot_print(failed)
+            Messages("text", quiet=False).error(error)
+            code = error.exit_code
+    sys.stderr.flush()
     return code
