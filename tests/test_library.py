@@ -304,6 +304,24 @@ def test_scan_of_an_empty_store(tmp_path: Path) -> None:
         assert frame.collect().shape == (0, len(SCANNED))
 
 
+@pytest.mark.parametrize(
+    "above", ["s[1]", "s*", "s?", "a b", "x%20y", "region=eu", "date=2020-01-01", "date=x", "file=a"]
+)
+def test_scan_takes_the_path_as_it_is(store: Path, tmp_path: Path, above: str) -> None:
+    """A folder's name above the store is no pattern, by which others' cells would be counted too, and no column."""
+    truth = loganon.scan(store).collect()
+    (tmp_path / above).mkdir()
+    (tmp_path / above / "s").symlink_to(store)
+    beside = tmp_path / "s1" / "s"  # which all three patterns mean as well
+    beside.parent.mkdir()
+    beside.symlink_to(store)
+    frame = loganon.scan(tmp_path / above / "s")
+    assert dict(frame.collect_schema()) == SCANNED
+    assert frame.collect().equals(truth)
+    day = pl.col("date") == datetime(2026, 11, 20, tzinfo=UTC).date()
+    assert frame.filter(day).collect().equals(truth.filter(day))
+
+
 def test_scan_without_a_store(tmp_path: Path) -> None:
     """78, and nothing is made."""
     with pytest.raises(ConfigurationError, match="no store"):

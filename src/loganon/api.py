@@ -206,17 +206,11 @@ def scan(store: str | Path, *, sealed: bool = False, storage_options: Mapping[st
     days = [part for part in standing.partitions() if part.sealed or not sealed]
     for name in (name for part in days for name in part.damaged):
         raise DamagedCellError(Path(f"{standing.path}/{name.path}"))
-    paths = [f"{standing.path}/{cell.name.path}" for part in days for cell in part.cells]
     columns = {**empty.schema, "date": pl.Date()}
+    paths = {part.day: [f"{standing.path}/{cell.name.path}" for cell in part.cells] for part in days if part.cells}
     if not paths:
         return pl.LazyFrame(schema=columns)
-    frame = pl.scan_parquet(
-        paths,
-        hive_partitioning=True,
-        hive_schema={"date": pl.Date()},
-        storage_options=_of_polars(storage_options),
-    )
-    return frame.select(list(columns))
+    return _table(paths, options=_of_polars(storage_options)).select(list(columns))
 
 
 def sealed_through(store: str | Path, *, storage_options: Mapping[str, str] | None = None) -> date | None:
@@ -252,6 +246,26 @@ def utc(moment: datetime) -> datetime:
 def client_options(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     """The settings of the S3 client, as stores take them."""
     return tuple((given or {}).items())
+
+
+def _table(paths: Mapping[date, Sequence[str]], *, options: dict[str, str] | None) -> pl.LazyFrame:
+    """The rows of the files of each day and `date`. Paths are literal: neither a `*` in the store's means others, nor a
+    folder `name=value` above it a column.
+    """
+    if not any("=" in path.rpartition("/date=")[0] for files in paths.values() for path in files):
+        return pl.scan_parquet(
+            [path for files in paths.values() for path in files],
+            glob=False,
+            hive_partitioning=True,
+            hive_schema={"date": pl.Date()},
+            storage_options=options,
+        )
+    return pl.concat(
+        pl.scan_parquet(list(files), glob=False, hive_partitioning=False, storage_options=options).with_columns(
+            date=pl.lit(day)
+        )
+        for day, files in paths.items()
+    )
 
 
 def _of_polars(given: Mapping[str, str] | None) -> dict[str, str] | None:
