@@ -156,6 +156,31 @@ def test_rejects_are_of_their_batch() -> None:
     assert (whole["malformed"], whole["binary"]) == (1, 1)
 
 
+def test_small_tables_of_lines_are_batches_together() -> None:
+    """A batch is made from about `batch_bytes` of lines, also where tables hold one line each; by 1 each is one."""
+    for text in (pa.string(), pa.dictionary(pa.int32(), pa.string_view())):
+        tables = [_table(each.decode().strip(), text) for each in LOG]
+        assert len(list(loganon.batches(tables, policy=plain_policy(), format="combined", batch_bytes=1))) == len(LOG)
+        (whole,) = loganon.batches(tables, policy=plain_policy(), format="combined")
+        assert whole.table.equals(loganon.anonymize(LOG, policy=plain_policy()).table)
+
+
+def _table(text: str, kind: pa.DataType) -> pa.Table:
+    column = pa.array([text], pa.string_view() if pa.types.is_dictionary(kind) else kind)
+    return pa.table(
+        {"line": pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), column)}
+        if pa.types.is_dictionary(kind)
+        else {"line": column}
+    )
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_none_is_no_line_wherever_it_stands(at: int) -> None:
+    """An element that is None is an error, also as the first: it would else end the lines, and nothing be counted."""
+    with pytest.raises(TypeError, match="NoneType"):
+        loganon.anonymize([*LOG[:at], None, *LOG[at:]], format="combined")  # type: ignore[list-item]  # the case
+
+
 def test_what_is_wrong_with_the_arguments_is_said_by_the_call() -> None:
     """Not when the first batch is asked for, which may be elsewhere."""
     for options in ({"format": "combind"}, {"provider_db": ["/no/such"]}, {"batch_bytes": 0}, {"policy": "no-such"}):

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -73,6 +74,7 @@ FORMS = {
     "dictionaries": lambda: pa.table(columns()).set_column(
         1, "client", pa.array(columns()["client"]).dictionary_encode()
     ),
+    "dictionaries of views": lambda: pa.table(columns()).set_column(1, "client", _of_views(columns()["client"])),
     "binary": lambda: columns(path=[path.encode() for path in columns()["path"]]),
     "large strings": lambda: columns(agent=pa.array([AGENT] * COUNT, pa.large_string())),
     "string views": lambda: columns(agent=pa.array([AGENT] * COUNT, pa.string_view())),
@@ -87,15 +89,22 @@ FORMS = {
     "time: epoch s": lambda: columns(time=[int(moment.timestamp()) for moment in TIMES]),
     "time: epoch s, fraction": lambda: columns(time=[moment.timestamp() for moment in TIMES]),
     "time: epoch ms": lambda: columns(time=[int(moment.timestamp() * 1000) for moment in TIMES]),
+    "time: epoch ms, fraction": lambda: columns(time=[moment.timestamp() * 1000 + 0.7 for moment in TIMES]),
     "time: epoch ns": lambda: columns(time=[int(moment.timestamp()) * 10**9 for moment in TIMES]),
     "status: text": lambda: columns(status=[str(status) if status else "-" for status in columns()["status"]]),
     "status: int16": lambda: columns(status=pa.array(columns()["status"], pa.int16())),
     "status: float": lambda: columns(status=[float(status) or float("nan") for status in columns()["status"]]),
+    "status: float of 16 bits": lambda: columns(status=np.array(columns()["status"], "float16")),
     "status: null": lambda: columns(status=[status or None for status in columns()["status"]]),
     "bytes: text": lambda: columns(bytes=[str(n) if n else "-" for n in range(COUNT)]),
     "bytes: float": lambda: columns(bytes=[float(n) for n in range(COUNT)]),
     "client: null": lambda: columns(client=[None if client == "-" else client for client in columns()["client"]]),
 }
+
+
+def _of_views(texts: list[str]) -> pa.ChunkedArray:
+    views = pa.array(texts, pa.string_view())
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(range(len(texts)), pa.int32()), views)])
 
 
 def _database() -> duckdb.DuckDBPyConnection:
@@ -174,6 +183,18 @@ def test_rejected_rows() -> None:
     assert result.table.num_rows == COUNT - 7
     floats = loganon.anonymize(columns(bytes=[1.5, float("inf"), *[1.0] * 38]), policy=plain_policy())
     assert floats.rejected["malformed"] == 2
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, ZoneInfo("Europe/Berlin")])
+def test_a_moment_of_no_calendar_is_a_row_without_a_time(unit: str, zone: ZoneInfo | None) -> None:
+    """A timestamp of another year than 1 to 9999 is `malformed`, as a text is; the rows around it stand."""
+    parts = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    wrong = [-(2**63) + 1, *([2**63 - 1, 2**40 * parts] if unit != "ns" else [])]  # 2**40 s: the year 36812
+    given = pa.array([1_700_000_000 * parts, *wrong, None, 1_700_003_600 * parts], pa.timestamp(unit))
+    result = loganon.anonymize({"time": given}, policy=plain_policy(), timezone=zone)
+    assert (result.table.num_rows, result.rejected["malformed"]) == (2, len(wrong) + 1)
+    assert {moment.year for moment in result.table["time"].to_pylist()} == {2023}
 
 
 def test_window_and_exclusion(truth: pa.Table) -> None:

@@ -24,6 +24,11 @@ LINE = "line"
 _NUMBERS = JUDGED - {"time"}  # which have no empty answer: where they are left out, each row is as if it had `-`
 _FLAGS = frozenset(SIGNALS.values())
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS = 1e11
+"""A larger time since 1970 is in ms, us or ns, of which a fraction says nothing that is kept."""
+_CALENDAR = (-62_135_596_800, 253_402_300_799)
+"""The first and the last second of the years 1 to 9999."""
+_PARTS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _EMPTY = pa.scalar(MISSING)
 
 
@@ -47,7 +52,7 @@ class ColumnParser:
 
     def __call__(self, table: pa.Table) -> Parsed:
         """The table's rows; ConfigurationError where a column is of a type that is not taken."""
-        columns = {name: _plain(table[name]) for name in self._given & (self._needs | JUDGED)}
+        columns = {name: plain(table[name]) for name in self._given & (self._needs | JUDGED)}
         texts = {name: pa.repeat(_EMPTY, table.num_rows) for name in _NUMBERS - self._given}
         texts |= {name: _text(name, column) for name, column in columns.items() if name != "time"}
         moments = _moments(columns["time"], self._zone)
@@ -109,11 +114,18 @@ def _refused(texts: Mapping[str, pa.Array], rows: int) -> tuple[dict[str, int], 
     return {reason: count for reason, count in found.items() if count}, pc.invert(bad) if bad.true_count else None
 
 
-def _plain(column: pa.ChunkedArray) -> pa.Array:
+def plain(column: pa.ChunkedArray) -> pa.Array:
     """The column as one array, and no dictionary."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    chunks = [_spelled(chunk) if pa.types.is_dictionary(chunk.type) else chunk for chunk in column.chunks]
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return pa.concat_arrays(chunks) if chunks else pa.array([], kind)
+
+
+def _spelled(chunk: pa.DictionaryArray) -> pa.Array:
+    """The values of a dictionary's rows; views as what they show, since Arrow takes none of a dictionary of views."""
+    kind = chunk.type.value_type
+    views = pa.types.is_string_view(kind) or pa.types.is_binary_view(kind)
+    return (chunk.dictionary.cast(pa.large_binary()) if views else chunk.dictionary).take(chunk.indices)
 
 
 def _text(name: str, column: pa.Array) -> pa.Array:
@@ -122,7 +134,7 @@ def _text(name: str, column: pa.Array) -> pa.Array:
     if pa.types.is_boolean(kind) and name in _FLAGS:
         return pc.if_else(pc.fill_null(column, fill_value=False), pa.scalar(b"1"), _EMPTY)
     if pa.types.is_floating(kind):
-        column = _whole(name, column)
+        column = _whole(name, _double(column))
         kind = column.type
     read = next((read for test, read in _READERS if test(kind)), None)
     if read is None:
@@ -138,6 +150,11 @@ def _whole(name: str, column: pa.Array) -> pa.Array:
     whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), pa.scalar(1e15, column.type)))
     numbers = pc.if_else(whole, column, pa.scalar(-2.0, column.type)).cast(pa.int64())  # -2: no status, no size
     return pc.if_else(column.is_null(), pa.scalar(None, pa.int64()), numbers)
+
+
+def _double(column: pa.Array) -> pa.Array:
+    """Floats of 64 bits: Arrow cannot reckon with those of 16."""
+    return column.cast(pa.float64())
 
 
 def _as_binary(column: pa.Array) -> pa.Array:
@@ -168,7 +185,9 @@ def _moments(column: pa.Array, zone: tzinfo) -> pa.Array:
         except pa.ArrowException:
             raise _unfit("time", "holds moments that no calendar has") from None
     if pa.types.is_floating(kind):
-        column = pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
+        column = _double(column)
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
+        column = pc.if_else(pc.greater(column, _SECONDS), pc.floor(column), column)
         texts = column.cast(pa.string()).cast(pa.binary())
     elif pa.types.is_boolean(kind):
         raise _unfit("time", f"is of the type {kind}")
@@ -179,14 +198,23 @@ def _moments(column: pa.Array, zone: tzinfo) -> pa.Array:
 
 
 def _as_moments(column: pa.Array, zone: tzinfo) -> pa.Array:
+    column = _within(column)
     if column.type.unit in ("us", "ns"):
-        plain = column.cast(pa.timestamp(column.type.unit, column.type.tz and "UTC"))
-        column = pc.floor_temporal(plain, unit="millisecond")
+        same = column.cast(pa.timestamp(column.type.unit, column.type.tz and "UTC"))
+        column = pc.floor_temporal(same, unit="millisecond")
     if column.type.tz is not None or zone is UTC:
         return column.cast(MOMENT)
     shown = column.cast(pa.timestamp("ms")).dictionary_encode()  # read as a log's times are, by the same zones
     texts = pc.strftime(shown.dictionary, format="%Y-%m-%dT%H:%M:%S").cast(pa.binary())
     return parse_times(texts, "iso", zone).take(shown.indices)
+
+
+def _within(column: pa.Array) -> pa.Array:
+    """The moments of the years 1 to 9999, as a text can name them; null in place of others."""
+    first, last = (moment * _PARTS[column.type.unit] for moment in _CALENDAR)
+    number = column.cast(pa.int64())
+    inside = pc.and_(pc.greater_equal(number, max(first, 10**6 - 2**63)), pc.less_equal(number, min(last, 2**63 - 1)))
+    return pc.if_else(inside, column, pa.scalar(None, column.type))
 
 
 def _unfit(name: str, what: str) -> ConfigurationError:

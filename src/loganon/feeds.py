@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loganon.chunks import Chunk
-from loganon.columns import COLUMNS, LINE, make_table
+from loganon.columns import COLUMNS, LINE, make_table, plain
 from loganon.errors import ConfigurationError, UnreadableDataError, UnreadableInputError
 from loganon.parse import whole_lines
 from loganon.sources import Source, open_log
@@ -23,6 +23,7 @@ from loganon.sources.stdin import Stream
 
 BATCH_BYTES = 8 << 20
 _SLICE_ROWS = 1 << 16
+_END = object()
 _BYTES = (bytes, bytearray, memoryview)
 _ARROW = (pa.Table, pa.RecordBatch, pa.RecordBatchReader, pl.DataFrame)
 
@@ -90,8 +91,8 @@ def feeds_of(given: Given, *, blocks: bool = False, batch_bytes: int = BATCH_BYT
 
 
 def _of_elements(elements: Iterator[Any], *, blocks: bool, batch_bytes: int) -> Iterator[Feed]:
-    first = next(elements, None)
-    if first is None:
+    first = next(elements, _END)
+    if first is _END:
         return
     everything = chain([first], elements)
     if isinstance(first, Path) or _is_file(first):
@@ -196,7 +197,7 @@ def _tabular(tables: Iterator[pa.Table], batch_bytes: int) -> Feed:
         (line,) = names
     everything = chain([first], tables)
     if line is not None:
-        return LineFeed(_cut(_lines_of(everything, line), batch_bytes))
+        return LineFeed(_cut(_joined(_lines_of(everything, line), batch_bytes), batch_bytes))
     known = sorted(names & COLUMNS)
     return ColumnFeed((part for table in everything for part in _slices(_only(table, known))), names)
 
@@ -220,14 +221,11 @@ def _lines_of(tables: Iterable[pa.Table], name: str) -> Iterator[bytes]:
         if name not in table.column_names:
             raise ConfigurationError(f"a table has no column `{name}`", where="lines", fix="Give tables alike")
         for part in _slices(table.select([name])):
-            column = part[name]
-            if pa.types.is_dictionary(column.type):
-                column = column.cast(column.type.value_type)
+            column = plain(part[name])
             if not _is_text(column.type):
                 what = f"the column `{name}` is of the type {column.type}, and no text"
                 raise ConfigurationError(what, where="lines", fix="Give lines as texts or bytes")
-            column = column.cast(pa.large_binary()).drop_null()
-            values = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.large_binary())
+            values = column.cast(pa.large_binary()).drop_null()
             together = pa.LargeListArray.from_arrays(pa.array([0, len(values)], pa.int64()), values)
             yield pc.binary_join(together, pa.scalar(b"\n", pa.large_binary()))[0].as_py() + b"\n"
 
