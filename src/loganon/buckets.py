@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from loganon.errors import BusyError, CannotWriteError, ConfigurationError, InputOutputError
 
 SCHEME = "s3://"
+_CONTROL = frozenset(map(chr, (*range(32), 127)))  # which the client takes in no key
 _ATTEMPTS = 10
 _ROUNDS = 40
 _FIRST_PAUSE = 0.05
@@ -256,6 +257,7 @@ def parse_location(url: str) -> Location:
     """The bucket and the key or prefix of `s3://bucket/key`; 78 for anything else."""
     bucket, _, key = url.removeprefix(SCHEME).partition("/")
     key = key.strip("/")
-    if not is_object(url) or not bucket or any(part in ("", ".", "..") for part in key.split("/") if key):
+    odd = any(part in ("", ".", "..") for part in key.split("/") if key) or _CONTROL & set(url)
+    if not is_object(url) or not bucket or odd:
         raise ConfigurationError("this is no address of an object store", where=url, fix="Write s3://BUCKET/PREFIX")
     return Location(bucket, key)
