@@ -97,11 +97,12 @@ class JsonLinesParser:
             return None
         plain = self._wanted - JUDGED - self._decode.keys()
         columns = self._cut.whole(text, plain=plain)
-        self._unasked = _UNASKED if columns is None else 0
-        if columns is None:
-            return None
-        rows, bad = self._typed(count_up(len(columns["time"])), columns)
-        return None if bad else Parsed(dict(rows.columns), len(rows.numbers), len(rows.numbers), {}, (), state, 0)
+        if columns is not None:
+            rows, bad = self._typed(count_up(len(columns["time"])), columns)
+            if not bad:
+                return Parsed(dict(rows.columns), len(rows.numbers), len(rows.numbers), {}, (), state, 0)
+        self._unasked = _UNASKED
+        return None
 
     def _rows(self, lines: Sequence[bytes]) -> tuple[Rows, dict[int, str], int]:
         """The lines of the format, the numbers of the others with the reason, and how many were read one by one."""
