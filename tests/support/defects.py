@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -172,6 +173,11 @@ def extra_column(table: pa.Table) -> pa.Table:
     return table.append_column("client", pa.array(["x"] * table.num_rows))
 
 
+def nested_column(table: pa.Table) -> pa.Table:
+    lists = pa.array([[number] for number in range(table.num_rows)])
+    return table.append_column(pa.field("more", lists.type, nullable=False), lists)
+
+
 def with_nulls(table: pa.Table) -> pa.Table:
     nullable = pa.schema([field.with_nullable(True) for field in table.schema])
     rows = table.to_pylist()
@@ -238,6 +244,16 @@ def other_statistics(store: Path) -> None:
     forged = data[start:].replace(b"/a/twice", b"/a/twicf")
     assert forged != data[start:]
     cell(store).write_bytes(data[:start] + forged)
+
+
+def narrowed_statistics(store: Path) -> None:
+    """The greatest sum of bytes that a footer names is less than a row's: who asks for more leaves the row out."""
+    path = cell(store)
+    data, greatest = path.read_bytes(), max(pq.ParquetFile(path).read()["bytes"].to_pylist())
+    start = len(data) - int.from_bytes(data[-8:-4], "little") - 8
+    forged = data[start:].replace(struct.pack("<q", greatest), struct.pack("<q", greatest - 1))
+    assert forged != data[start:]
+    path.write_bytes(data[:start] + forged)
 
 
 def metadata_of_a_column(store: Path) -> None:
@@ -381,6 +397,7 @@ DEFECTS = {
     "rows out of order": _cell("rows", lambda table: table.take(list(range(table.num_rows))[::-1])),
     # what the policy does not name
     "a column more": _cell("columns", extra_column),
+    "a column of lists more": _cell("columns", nested_column),
     "a column less": _cell("columns", lambda table: table.drop_columns(["browser_version"])),
     "another type": _cell("columns", other_type),
     "a null": _cell("columns", with_nulls),
@@ -415,6 +432,7 @@ DEFECTS = {
     "a value that no row uses": _store("hidden address", unused_value),
     "bytes between the pages": _store("hidden", between_pages),
     "statistics of no row": _store("hidden", other_statistics),
+    "statistics that leave rows out": _store("hidden", narrowed_statistics),
     "metadata of a column": _store("keys", metadata_of_a_column),
     "another maker": _store("hidden", another_maker),
     "the key in the store": _store("key foreign", lambda store: file_in(store, "key", KEY.secret)),
