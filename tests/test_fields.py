@@ -22,6 +22,7 @@ from loganon.lookups.suffixes import load_suffixes
 from loganon.policy import PolicyError, load_policy, parse_policy
 from loganon.shapes import personal
 from loganon.treatments import Treatment
+from loganon.treatments.time import make_time
 from support.cli import SAMPLE_NOW, Inside
 from support.runs import PLAIN, line, table_of
 
@@ -90,6 +91,15 @@ def test_never_raises_and_never_passes_on(values: list[str | None]) -> None:
             assert (len(found), found.null_count()) == (len(given_), 0)
             if found.dtype == pl.String:
                 assert not personal(found).any()
+
+
+@given(st.lists(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))))  # noqa: DTZ001
+def test_a_time_is_the_start_of_its_hour_or_day(moments: list[datetime]) -> None:
+    """Whatever the time, before 1970 too, where the milliseconds are negative."""
+    given_times = pl.Series(moments, dtype=pl.Datetime("ms", "UTC"))
+    hours = [moment.replace(minute=0, second=0, microsecond=0) for moment in moments]
+    assert make_time("hour")(given_times)[0].to_list() == hours
+    assert make_time("day")(given_times)[0].to_list() == [hour.replace(hour=0) for hour in hours]
 
 
 def test_the_lists() -> None:

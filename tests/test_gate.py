@@ -67,6 +67,20 @@ def test_a_row_with_two_bad_values_counts_once() -> None:
     assert (clean["domain"].to_pylist(), rows) == ([REDACTED, REDACTED], 2)
 
 
+@given(st.lists(st.sampled_from(["/a", "91.44.26.0/24", "91.44.26.11", "jane@example.org"]), min_size=4, max_size=4))
+def test_each_column_is_looked_at(values: list[str]) -> None:
+    """One look at all columns together finds what a look at each finds, wherever it stands; networks stay apart."""
+    schema = pa.schema([(name, pa.string()) for name in ("a", "b", "c", "d")])
+    rows = pa.table([[value, "/plain"] for value in values], schema=schema)
+    clean, redacted = check(rows, schema, networks={"c": (24, 48)})
+    fine = [
+        value == "/a" or (name == "c" and value.endswith("/24")) for name, value in zip("abcd", values, strict=True)
+    ]
+    wanted = [value if good else REDACTED for good, value in zip(fine, values, strict=True)]
+    assert [clean[name].to_pylist() for name in "abcd"] == [[value, "/plain"] for value in wanted]
+    assert redacted == (not all(fine))
+
+
 def test_chunks_and_emptiness() -> None:
     """A column of several chunks, and an empty table."""
     both = pa.concat_tables([table(["/a"]), table(["91.44.26.11", "/b"])])

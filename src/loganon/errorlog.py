@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from loganon import gate, shapes
 from loganon.chunks import MAX_LINE_BYTES, Chunk
+from loganon.masks import put
 from loganon.parse.detect import ERROR_LOGS
 from loganon.parse.lines import split_lines
 from loganon.render import Written
@@ -87,7 +88,7 @@ class ErrorLog:
         masked = _by_run(self._by_place(lines))
         personal = shapes.personal(masked)
         begun = masked.filter(personal).str.extract(f"({self._begin})", 1).fill_null("")
-        masked = shapes.put(masked, personal, begun + _REDACTED)
+        masked = put(masked, personal, begun + _REDACTED)
         table, left = gate.check(pa.table([masked.to_arrow().cast(pa.string())], ["line"]), _SCHEMA)
         text = "\n".join([*table["line"].to_pylist(), ""]).encode()
         return Written(text, len(each), len(lines), rejected, int(personal.sum()) + left)
@@ -110,11 +111,11 @@ class ErrorLog:
         rejected["malformed"] += int((~good).sum())
         lines = lines.filter(good)
         odd = lines.str.contains(r"[\x00-\x1f\x7f]")
-        return shapes.put(lines, odd, lines.filter(odd).str.replace_many(_CONTROLS, _SHOWN))
+        return put(lines, odd, lines.filter(odd).str.replace_many(_CONTROLS, _SHOWN))
 
     def _by_place(self, lines: pl.Series) -> pl.Series:
         found = lines.str.contains(r'\brequest: "')
-        lines = shapes.put(lines, found, self._requests(lines.filter(found)))
+        lines = put(lines, found, self._requests(lines.filter(found)))
         for pattern, becomes in _PLACES:
             lines = lines.str.replace_all(pattern, becomes)
         return lines

@@ -17,6 +17,7 @@ from typing import TypeAlias
 import polars as pl
 
 from loganon.lookalikes import folded, lookalikes
+from loganon.masks import put, sure
 
 Span: TypeAlias = tuple[int, int]
 
@@ -87,23 +88,18 @@ def decode_series(values: pl.Series) -> pl.Series:
     """The values, decoded until stable, lookalikes folded (String, same length); nulls stay."""
     decoded = values
     for _ in range(_PASSES):
-        mask = decoded.str.contains(_USUAL).fill_null(value=False)
+        mask = sure(decoded.str.contains(_USUAL))
         if not mask.any():
             break
         changed = decoded.filter(mask).str.replace_many(_ESCAPES, _CHARACTERS, ascii_case_insensitive=True)
         decoded = put(decoded, mask, changed)
-    mask = decoded.str.contains(ENCODED).fill_null(value=False)
+    mask = sure(decoded.str.contains(ENCODED))
     if not mask.any():
         return decoded
     left = decoded.filter(mask)
     exact = left.str.contains(f"{_USUAL}|{_UNUSUAL}|{lookalikes()}")
     rest = pl.Series([decode(text).text for text in left.filter(exact)], dtype=pl.String)
     return put(decoded, mask, put(left, exact, rest))
-
-
-def put(values: pl.Series, mask: pl.Series, into: pl.Series) -> pl.Series:
-    """A new series: `values` with `into`, in its order, where `mask` holds (`Series.scatter` works in place)."""
-    return values.clone().scatter(mask.arg_true(), into) if len(into) else values
 
 
 # --- addresses ------------------------------------------------------------------------------------------------------
@@ -341,10 +337,10 @@ def personal(values: pl.Series) -> pl.Series:
 
     A value too long for the exact functions counts as soon as it is suspect.
     """
-    mask = values.str.contains(_SIGN).fill_null(value=False)
+    mask = sure(values.str.contains(_SIGN))
     if not mask.any():
         return mask
     decoded = decode_series(values.filter(mask))
-    suspect = decoded.str.contains(_SUSPECT).fill_null(value=False)
+    suspect = sure(decoded.str.contains(_SUSPECT))
     exact = [len(text) > LONGEST_EXACT or holds_personal(text) for text in decoded.filter(suspect)]
     return put(mask, mask, put(suspect, suspect, pl.Series(exact, dtype=pl.Boolean)))

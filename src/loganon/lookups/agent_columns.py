@@ -15,6 +15,7 @@ from itertools import groupby
 import polars as pl
 
 from loganon.lookups.literals import any_of, needed, shortest
+from loganon.masks import sure
 
 _USUAL = tuple(
     f"mozilla/5.0 ({text.lower()}"
@@ -135,7 +136,7 @@ class AgentColumns:
     def __call__(self, agents: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Both are null for each agent that is left."""
         usual = (agents.str.len_bytes() <= self._most) & ~agents.str.contains(self._left)
-        places = usual.fill_null(value=False).arg_true()
+        places = sure(usual).arg_true()
         rest = self._without_names(_Placed(agents.gather(places), places))
         answers = []
         for asked, rules in self._groups:

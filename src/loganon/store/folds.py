@@ -54,8 +54,8 @@ def count_values(table: pa.Table, fold: Fold) -> pl.DataFrame:
     numbers, values = distinct_values(table, fold.columns)
     rows = pa.table([numbers, table[REQUESTS]], [_NUMBER, REQUESTS])
     sums = rows.group_by(_NUMBER, use_threads=False).aggregate([(REQUESTS, "sum")])  # in no order that is promised
-    requests = pl.zeros(len(values), dtype=pl.Int64, eager=True)
-    return values.with_columns(requests.scatter(pl.Series(sums[_NUMBER]), pl.Series(sums[_SUM])).alias(REQUESTS))
+    requests = pl.Series(REQUESTS, [0], dtype=pl.Int64).new_from_index(0, len(values))
+    return values.hstack([requests.scatter(pl.Series(sums[_NUMBER]), pl.Series(sums[_SUM]))])
 
 
 def rare_values(counts: Sequence[pl.DataFrame], fold: Fold) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from loganon.errors import ConfigurationError
 from loganon.lookups.known import load_known
 from loganon.lookups.providers import Candidate
 from loganon.lookups.suffixes import host_name, host_names, load_suffixes
-from loganon.shapes import put
+from loganon.masks import put
 from loganon.treatments import Treatment
 from loganon.treatments.held import Held
 
@@ -130,7 +130,7 @@ class _Provider:
         numbers = octets.fold(lambda high, low: high * 256 + low)
         order = numbers.arg_sort()
         answers, answer, end = [], UNKNOWN, -1
-        for place, number in zip(order.to_list(), numbers.gather(order).to_list(), strict=True):
+        for place, number in zip(order.to_list(), numbers[order].to_list(), strict=True):
             if number > end:
                 special, end = special_v4(number)
                 answer, prefix = (UNKNOWN, 0) if special else self._of_network(addresses[place])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from loganon.masks import sure
 from loganon.treatments import Treatment
 
 UNITS = {"duration_us": 1000.0, "duration_ms": 1.0, "duration_s": 0.001, "duration_ns": 1_000_000.0}
@@ -21,7 +22,7 @@ def make_duration(raw: str) -> Treatment:
         texts = values.cast(pl.String).str.strip_chars(" ").str.strip_chars_start("+")
         shaped = texts.str.extract(_NUMBER)  # null for what is none
         found = (shaped.cast(pl.Float64, strict=False) / unit).round()
-        good = found.is_between(0, LONGEST_MS).fill_null(value=False)
+        good = sure(found.is_between(0, LONGEST_MS))
         return (pl.select(pl.when(good).then(found).otherwise(0.0)).to_series().cast(pl.Int64),)
 
     return treat

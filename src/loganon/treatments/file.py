@@ -20,6 +20,7 @@ import polars as pl
 
 from loganon import shapes
 from loganon.errors import ConfigurationError
+from loganon.masks import put, sure
 from loganon.treatments import Treatment
 from loganon.treatments.held import Held
 from loganon.treatments.identifiers import replace_identifiers
@@ -76,7 +77,7 @@ def request_paths(values: pl.Series, *, raw: str) -> pl.Series:
     if not paths.null_count():
         return paths
     rest = paths.is_null()
-    return shapes.put(paths, rest, _paths(_without_query(_request_targets(text.filter(rest))), relative=False))
+    return put(paths, rest, _paths(_without_query(_request_targets(text.filter(rest))), relative=False))
 
 
 # --- from the raw value to a path -----------------------------------------------------------------------------------
@@ -90,13 +91,13 @@ def _request_targets(requests: pl.Series) -> pl.Series:
 
 def _without_query(targets: pl.Series) -> pl.Series:
     """The targets without what follows the first `?`, `#` or `;`, however often it is percent-encoded."""
-    mask = targets.str.contains(r"[?#;%\\]").fill_null(value=False)
+    mask = sure(targets.str.contains(r"[?#;%\\]"))
     if not mask.any():
         return targets
     cut = targets.filter(mask).str.replace(_QUERY, "")
-    hidden = (cut.str.contains(r"[%\\]") & shapes.decode_series(cut).str.contains("[?#;]")).fill_null(value=False)
+    hidden = sure(cut.str.contains(r"[%\\]") & shapes.decode_series(cut).str.contains("[?#;]"))
     exact = pl.Series([_cut_exactly(text) for text in cut.filter(hidden)], dtype=pl.String)
-    return shapes.put(targets, mask, shapes.put(cut, hidden, exact))
+    return put(targets, mask, put(cut, hidden, exact))
 
 
 def _cut_exactly(target: str) -> str | None:
@@ -110,7 +111,7 @@ def _cut_exactly(target: str) -> str | None:
 def _paths(targets: pl.Series, *, relative: bool) -> pl.Series:
     """The paths of targets in origin or absolute form; null for anything else."""
     targets = _only(targets, ~(targets.str.contains(_CONTROL) | targets.str.contains(_NEW_LINE)))
-    odd = (~targets.str.starts_with("/")).fill_null(value=False)
+    odd = sure(~targets.str.starts_with("/"))
     if not odd.any():
         return targets
     rest = targets.filter(odd)
@@ -119,18 +120,18 @@ def _paths(targets: pl.Series, *, relative: bool) -> pl.Series:
     valid = absolute & path.str.starts_with("/")
     if relative:
         valid |= rest.str.contains(_RELATIVE) & ~rest.str.contains("%") & (rest != "-")
-    return shapes.put(targets, odd, _only(path, valid))
+    return put(targets, odd, _only(path, valid))
 
 
 def _short(paths: pl.Series, longest: int) -> pl.Series:
     """The paths, those over the length cut at a border of segments."""
     if not (paths.str.len_bytes() > longest).any():  # no text has more characters than bytes
         return paths
-    mask = (paths.str.len_chars() > longest).fill_null(value=False)
+    mask = sure(paths.str.len_chars() > longest)
     if not mask.any():
         return paths
     cut = paths.filter(mask).str.slice(0, longest + 1).str.replace("[^/]*$", "").str.replace("(.)/$", "$1")
-    return shapes.put(paths, mask, cut.str.replace("^$", INVALID))
+    return put(paths, mask, cut.str.replace("^$", INVALID))
 
 
 def _only(values: pl.Series, valid: pl.Series) -> pl.Series:
@@ -158,5 +159,5 @@ def _route_pattern(route: str) -> str:
 def _routed(paths: pl.Series, patterns: tuple[tuple[str, str], ...]) -> pl.Series:
     stored = paths.clone().set(paths.is_not_null(), OTHER)
     for route, pattern in reversed(patterns):
-        stored = stored.set(paths.str.contains(pattern).fill_null(value=False), route)
+        stored = stored.set(sure(paths.str.contains(pattern)), route)
     return stored

@@ -12,12 +12,16 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loganon.masks import sure
+
 MOST_VALUES = 400_000
 MOST_BYTES = 8 << 20
 """What is held at most, by count and by length of the values; all of it is dropped when there is more."""
 
 UNHELD = 32
 """So many chunks are answered without holding anything, after what was dropped had helped few: a flood goes on."""
+
+_TRUE = pl.Series([True])
 
 
 class Held:
@@ -147,11 +151,12 @@ class Numbers:
     def __call__(self, values: pl.Series) -> tuple[pl.Series, pl.Series | None]:
         """The numbers, and what is new."""
         numbers = values.cast(self._kind).to_physical()
-        new = (numbers >= self._known).fill_null(value=False)
+        new = sure(numbers >= self._known)
         if not new.any():
             return numbers, values.head(0)
         coming = numbers.filter(new)
-        first = (coming > coming.cum_max().shift(1)).fill_null(value=True)
+        until = coming.cum_max()
+        first = pl.concat([_TRUE, coming.slice(1) > until.head(len(until) - 1)])
         count = int(first.sum())
         if not coming.filter(first).equals(pl.int_range(self._known, self._known + count, dtype=pl.UInt32, eager=True)):
             return numbers, None

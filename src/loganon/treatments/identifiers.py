@@ -14,6 +14,7 @@ import polars as pl
 
 from loganon import shapes
 from loganon.lookups.known import load_known
+from loganon.masks import sure
 from loganon.shapes import Span
 
 _ROUNDS = 6  # replacing may bare another shape at its border; what does not settle is given up
@@ -134,7 +135,7 @@ def replace_identifiers(paths: pl.Series) -> pl.Series:
 
 def _suspects(texts: pl.Series) -> pl.Series:
     """Where a text stands that, percent-decoded, may hold something; what has no escape is looked at once."""
-    places = texts.str.contains(_SUSPECT_SENT).fill_null(value=False).arg_true()
+    places = sure(texts.str.contains(_SUSPECT_SENT)).arg_true()
     if places.is_empty():
         return places
     return places.filter(shapes.decode_series(texts.gather(places)).str.contains(_SUSPECT))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from loganon.lookups.lists import load_list
+from loganon.masks import sure
 from loganon.treatments import Treatment
 
 UNKNOWN, OTHER = "unknown", "other"
@@ -45,7 +46,7 @@ def make_status(form: str) -> Treatment:
 
     def treat(values: pl.Series) -> tuple[pl.Series, ...]:
         texts = values.cast(pl.String)
-        good = texts.str.contains("^[1-5][0-9]{2}$").fill_null(value=False)
+        good = sure(texts.str.contains("^[1-5][0-9]{2}$"))
         named = texts.str.head(1) + "xx" if form == "class" else texts
         none = texts.is_in(["", "-", "0"]) | texts.is_null()
         return (
@@ -62,5 +63,5 @@ def _part(texts: pl.Series, pattern: str) -> pl.Series:
 
 def _listed(texts: pl.Series, known: tuple[str, ...]) -> pl.Series:
     none = texts.is_in(["", "-"]) | texts.is_null()
-    good = texts.is_in(list(known)).fill_null(value=False)
+    good = sure(texts.is_in(list(known)))
     return pl.select(pl.when(good).then(texts).when(none).then(pl.lit(UNKNOWN)).otherwise(pl.lit(OTHER))).to_series()

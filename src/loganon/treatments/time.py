@@ -14,6 +14,7 @@ def make_time(unit: str) -> Treatment:
     step = _MILLISECONDS[unit]
 
     def treat(values: pl.Series) -> tuple[pl.Series, ...]:
-        return ((values.to_physical() // step * step).cast(values.dtype),)
+        moments = values.cast(pl.Int64)
+        return ((moments - moments % step).cast(values.dtype),)
 
     return treat
