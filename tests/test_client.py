@@ -51,7 +51,7 @@ SPECIAL = [  # of the registry of special-purpose IPv4 addresses
 class Table:
     """A provider database that answers every address with the same, and keeps what it was asked."""
 
-    def __init__(self, candidate: Candidate | None, *, prefix: int = 32) -> None:
+    def __init__(self, candidate: Candidate | None, *, prefix: int = 128) -> None:
         self.candidate = candidate
         self.prefix = prefix
         self.asked: list[str] = []

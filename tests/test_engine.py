@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from threading import current_thread
 from typing import ClassVar
@@ -155,7 +155,7 @@ class Numbers:
         return {"1": Candidate(3320, None), "2": Candidate(None, "mail.example.com")}.get(str(address)[-1])
 
     def network(self, address: str) -> tuple[Candidate | None, int]:
-        return self.lookup(address), 32
+        return self.lookup(address), 128
 
 
 TOKENS = st.sampled_from(
@@ -185,37 +185,48 @@ class Nested:
         "91.44.27.128/25": 3320,
         "91.44.27.255/32": None,
         "128.0.0.0/1": 3209,
+        "::/0": None,
+        "2003::/19": 3320,
+        "2003:0:ab00::/40": None,
+        "2003:0:abcd::/48": 3209,
+        "2003:0:abcd::ff/128": 3320,
+        "2a00::/11": 3209,
+        "2a01::/16": None,
     }
 
     def lookup(self, address: Address | str) -> Candidate | None:
         return self.network(str(address))[0]
 
     def network(self, address: str) -> tuple[Candidate | None, int]:
-        number = int(ip_address(address))
-        bits = next(n for n in range(32, -1, -1) if str(ip_network((number >> 32 - n << 32 - n, n))) in self.networks)
-        found = self.networks[str(ip_network((number >> 32 - bits << 32 - bits, bits)))]
+        each = ip_address(address)  # for what is no address ValueError, as the library
+        parts = [ip_network(f"{each}/{n}", strict=False) for n in range(each.max_prefixlen + 1)]
+        bits = max(n for n, part in enumerate(parts) if str(part) in self.networks)
+        found = self.networks[str(parts[bits])]
+        within = [other for other in map(ip_network, self.networks) if other.version == each.version]
         alike = next(  # the shortest prefix in which no other network begins
             n
-            for n in range(bits, 33)
-            if not any(
-                other.prefixlen > bits and other.subnet_of(ip_network((number >> 32 - n << 32 - n, n)))
-                for other in map(ip_network, self.networks)
-            )
+            for n in range(bits, each.max_prefixlen + 1)
+            if not any(int(other[0]) in _span(parts[n]) and other.prefixlen > bits for other in within)
         )
         return Candidate(found, None) if found else None, alike
 
 
-BORDERS = [int(edge) for each in map(ip_network, Nested.networks) for edge in (each[0], each[-1])]
+def _span(network: IPv4Network | IPv6Network) -> range:
+    return range(int(network[0]), int(network[-1]) + 1)
+
+
+BORDERS = [edge for each in map(ip_network, Nested.networks) for edge in (each[0], each[-1])]
 ADDRESSES = st.builds(
-    lambda border, step: str(ip_address(min(max(border + step, 0), (1 << 32) - 1))),
+    lambda border, step: str(type(border)(min(max(int(border) + step, 0), (1 << border.max_prefixlen) - 1))),
     st.sampled_from(BORDERS),
-    st.integers(-2, 2) | st.integers(-70_000, 70_000),
+    st.integers(-2, 2) | st.integers(-70_000, 70_000) | st.integers(-(1 << 90), 1 << 90),
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ADDRESSES | TOKENS, max_size=30))
 @example(["91.44.26.3", "91.44.26.4", "91.44.26.11", "91.44.26.12"])
+@example(["2003:0:abcd::fe", "2003:0:abcd::ff", "2003:0:abcd::100", "2003:0:abce::", "2003::1::2", "2a01:::"])
 def test_a_network_is_looked_up_once_for_all_its_addresses(tokens: list[str | None]) -> None:
     """Of many addresses at once each has the answer that it has alone, at whatever border of a network it is."""
 
@@ -229,11 +240,13 @@ def test_a_network_is_looked_up_once_for_all_its_addresses(tokens: list[str | No
 def test_networks_of_a_real_database_are_looked_up_once() -> None:
     """The prefix that the library gives with a record is one all of whose addresses have that record."""
     database = open_database(Path(__file__).parent.parent / "sample_logs" / "providers.mmdb")
-    for number in range(0, 1 << 32, (1 << 32) // 3001):
-        found, bits = database.network(str(ip_address(number)))
-        first = number >> 32 - bits << 32 - bits
-        for each in (first, first + (1 << 32 - bits) - 1, number):
-            assert database.lookup(str(ip_address(each))) == found
+    v4 = [IPv4Address(number) for number in range(0, 1 << 32, (1 << 32) // 3001)]
+    v6 = [IPv6Address(number) for number in range(1 << 125, 1 << 126, (1 << 125) // 3001)]
+    for address in (*v4, *v6):
+        found, bits = database.network(str(address))
+        network = ip_network(f"{address}/{min(bits, address.max_prefixlen)}", strict=False)
+        for each in (network[0], network[-1], address):
+            assert database.lookup(str(each)) == found
 
 
 @pytest.mark.parametrize("kind", ["values", "answers"])

@@ -13,6 +13,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from socket import AF_INET6, inet_pton
 from typing import TypeAlias
 from urllib.parse import unquote
 
@@ -119,6 +120,14 @@ def special_v4(number: int) -> tuple[bool, int]:
     if at and number <= _V4_LAST[at - 1]:
         return True, _V4_LAST[at - 1]
     return False, _V4_FIRST[at] - 1 if at < len(_V4_FIRST) else _V4
+
+
+def number_v6(text: str) -> int | None:
+    """An IPv6 address in its usual spelling as a number; None for what is none."""
+    try:
+        return int.from_bytes(inet_pton(AF_INET6, text))
+    except OSError:
+        return None
 
 
 def is_private(address: Address) -> bool:

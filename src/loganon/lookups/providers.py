@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PROBED = 1000  # records whose keys are read when a database is opened
 MAX_STEPS = 10_000  # networks, with and without a record, that are looked at for them: at most about 0.2 s
-_WHOLE = 32  # bits of an IPv4 address
+_WHOLE = 128  # bits of the longest prefix: no other address has it
 SAMPLED = 1000  # addresses over the whole IPv4 space whose records are read too, to find damage
 
 Kind = Literal["asn", "asn+domain", "domain", "country"]
@@ -64,12 +64,15 @@ class ProviderDatabase:
         return _candidate(record)
 
     def network(self, address: str) -> tuple[Candidate | None, int]:
-        """As `lookup`, of an IPv4 address, and the length (0 to 32) of a prefix all of whose addresses have that."""
+        """As `lookup`, of an address in its usual spelling, and how long a prefix is all of whose addresses have that.
+
+        Its own bits, or more, stand for the address alone.
+        """
         try:
             record, prefix = self._reader.get_with_prefix_len(address)
         except Exception:  # noqa: BLE001  as above
             return None, _WHOLE
-        return _candidate(record), prefix if 0 <= prefix <= _WHOLE else _WHOLE
+        return _candidate(record), prefix if prefix >= 0 else _WHOLE
 
     def country(self, address: Address | str) -> str | None:
         """The code of the country that it has for the address, None for none."""

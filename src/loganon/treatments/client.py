@@ -6,12 +6,21 @@ What is not understood is `unknown`; no answer holds more of a host name than it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import polars as pl
 
-from loganon.addresses import Address, Network, is_global, parse_address, rightmost_untrusted, special_v4, truncate
+from loganon.addresses import (
+    Address,
+    Network,
+    is_global,
+    number_v6,
+    parse_address,
+    rightmost_untrusted,
+    special_v4,
+    truncate,
+)
 from loganon.addresses import is_private as is_private_address
 from loganon.errors import ConfigurationError
 from loganon.lookups.known import load_known
@@ -25,6 +34,7 @@ UNKNOWN = "unknown"
 MAX_V4 = 24
 MAX_V6 = 48
 _MOST_CANDIDATES = 400_000
+_V6 = (1 << 128) - 1
 _LISTS = frozenset(",;= \t%")  # one of these: perhaps more than one element
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -42,7 +52,7 @@ class Database(Protocol):
         """What it has on an address; None where nothing."""
 
     def network(self, address: str) -> tuple[Candidate | None, int]:
-        """What it has on an IPv4 address in its usual spelling, and of how many bits the prefix is that has it."""
+        """What it has on an address in its usual spelling, and of how many bits the prefix is all of which has it."""
 
 
 def make_provider(
@@ -114,29 +124,47 @@ class _Provider:
         if not self._databases:  # an address in its usual spelling has no answer without one
             plain = values.str.contains(_PLAIN)
             return [UNKNOWN if usual else self._answer(token) for token, usual in zip(values, plain, strict=True)]
-        usual = values.str.contains(_PLAIN_V4)
-        rest = values.filter(~usual)
-        direct = zip(rest.to_list(), rest.str.contains(_DIRECT_V6).to_list(), strict=True)
-        answers = [self._of_address(token) if plain else self._answer(token) for token, plain in direct]
-        shown = pl.Series([UNKNOWN], dtype=pl.String).new_from_index(0, len(values))
-        shown = put(shown, ~usual, pl.Series(answers, dtype=pl.String))
-        return put(shown, usual, self._of_networks(values.filter(usual)))
+        v4, v6 = values.str.contains(_PLAIN_V4), values.str.contains(_DIRECT_V6)
+        rest = ~(v4 | v6)
+        others = pl.Series([self._answer(token) for token in values.filter(rest).to_list()], dtype=pl.String)
+        shown = put(_unknown(len(values)), rest, others)
+        shown = put(shown, v4, self._of_v4(values.filter(v4)))
+        return put(shown, v6, self._of_v6(values.filter(v6)))
 
-    def _of_networks(self, addresses: pl.Series) -> pl.Series:
-        """The answers to IPv4 addresses in their usual spelling: in their order, each network is looked up once, as far
-        as no special one lies within.
-        """
+    def _of_v4(self, addresses: pl.Series) -> pl.Series:
+        """The answers to IPv4 addresses in their usual spelling."""
         octets = addresses.str.split_exact(".", 3).struct.unnest().cast(pl.UInt32)
         numbers = octets.fold(lambda high, low: high * 256 + low)
         order = numbers.arg_sort()
-        answers, answer, end = [], UNKNOWN, -1
-        for place, number in zip(order.to_list(), numbers[order].to_list(), strict=True):
+        ordered = zip(numbers[order].to_list(), order.to_list(), strict=True)
+        answers = pl.Series(self._of_networks(ordered, addresses, special=special_v4, bits=32), dtype=pl.String)
+        return addresses.clone().scatter(order, answers)
+
+    def _of_v6(self, addresses: pl.Series) -> pl.Series:
+        """The answers to global IPv6 addresses in their usual spelling; `unknown` for what only looks like one."""
+        numbers = map(number_v6, addresses.to_list())
+        ordered = sorted([(number, place) for place, number in enumerate(numbers) if number is not None])
+        answers = self._of_networks(ordered, addresses, special=lambda _: (False, _V6), bits=128)
+        return _unknown(len(addresses)).scatter([place for _, place in ordered], pl.Series(answers, dtype=pl.String))
+
+    def _of_networks(
+        self,
+        ordered: Iterable[tuple[int, int]],
+        addresses: pl.Series,
+        *,
+        special: Callable[[int], tuple[bool, int]],
+        bits: int,
+    ) -> Iterator[str]:
+        """The answers to addresses of so many bits, given in their order, as numbers and where they stand: each network
+        is looked up once, as far as no `special` one lies within.
+        """
+        answer, end = UNKNOWN, -1
+        for number, place in ordered:
             if number > end:
-                special, end = special_v4(number)
-                answer, prefix = (UNKNOWN, 0) if special else self._of_network(addresses[place])
-                end = min(end, number | ((1 << (32 - prefix)) - 1))
-            answers.append(answer)
-        return addresses.clone().scatter(order, pl.Series(answers, dtype=pl.String))
+                without, end = special(number)
+                answer, prefix = (UNKNOWN, 0) if without else self._of_network(addresses[place])
+                end = min(end, number | ((1 << max(bits - prefix, 0)) - 1))
+            yield answer
 
     def _of_network(self, address: str) -> tuple[str, int]:
         """The answer to an address, and the bits of the longest prefix that it depends on."""
@@ -186,6 +214,10 @@ class _Provider:
         if domain is not None and (not self._known_only or domain in self._known.domains or domain in self._extra):
             return domain
         return f".{parts.suffix}"
+
+
+def _unknown(length: int) -> pl.Series:
+    return pl.Series([UNKNOWN], dtype=pl.String).new_from_index(0, length)
 
 
 class _Truncated:
