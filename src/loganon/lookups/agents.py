@@ -158,10 +158,11 @@ class Agents:
     def column(self, agents: pl.Series) -> tuple[pl.Series, pl.Series]:
         """The families and the major versions of a column of distinct agents (String)."""
         if len(agents) < MANY:
-            return _as_columns([self(agent) for agent in agents])
+            known = self._known
+            return _as_columns([known.get(agent) or self(agent) for agent in agents.to_list()])
         family, major = _columns()(agents)
         left = family.is_null().arg_true()
-        families, majors = _as_columns([self(agent) for agent in agents.gather(left)])
+        families, majors = _as_columns([self(agent) for agent in agents.gather(left).to_list()])
         return family.scatter(left, families), major.scatter(left, majors)
 
 
