@@ -17,6 +17,9 @@ from loganon.sources.files import Log
 _SMALL_BYTES = 1 << 20
 """A plain log up to this size is one chunk: a thread would have nothing to run ahead of."""
 
+_FIRST_BYTES = (1 << 20, 4 << 20)
+"""The first chunks are small: whoever treats them has much to load, and begins while the next ones are parsed."""
+
 _WAITING = 3
 """Parsed chunks that wait, about 7 MB each: so parsing goes on while a batch is committed."""
 
@@ -84,7 +87,7 @@ class Ahead:
 
     def _pieces(self) -> Iterator[Piece]:
         source, state = self._source, self._state
-        chunks = source.chunks(final=self._final, whole=whole_lines)
+        chunks = source.chunks(final=self._final, first=_FIRST_BYTES, whole=whole_lines)
         while not self._left:
             with self._reading:
                 chunk = next(chunks, None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -134,15 +135,23 @@ class Log:
             self._over += block
         return self._over[:limit]
 
-    def chunks(self, *, final: bool = False, chunk_bytes: int = CHUNK_BYTES, whole: Whole = len) -> Iterator[Chunk]:
-        """The content from the offset sought, or from 0, as chunks of about `chunk_bytes` that end at LF, and where
-        `whole` lets them end.
+    def chunks(
+        self,
+        *,
+        final: bool = False,
+        first: Iterable[int] = (),
+        chunk_bytes: int = CHUNK_BYTES,
+        whole: Whole = len,
+    ) -> Iterator[Chunk]:
+        """The content from the offset sought, or from 0, as chunks of about `chunk_bytes`, the `first` ones of so many,
+        that end at LF, and where `whole` lets them end.
 
         An unterminated end is not given, except that of a compressed file that is whole, and with `final` that of a
         plain one. At damage the whole lines before it are given.
         """
         cutter = self._cutter.reading(whole)
-        while block := self._block(chunk_bytes):
+        sizes = chain(first, repeat(chunk_bytes))
+        while block := self._block(min(next(sizes), chunk_bytes)):
             chunk = cutter.push(block)
             if chunk is not None:
                 yield chunk

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -75,12 +76,16 @@ class Stream:
         self,
         *,
         final: bool = True,  # noqa: ARG002 - as in Log
+        first: Iterable[int] = (),
         chunk_bytes: int = CHUNK_BYTES,
         whole: Whole = len,
     ) -> Iterator[Chunk]:
-        """The content as chunks of about `chunk_bytes` that end at LF, and where `whole` lets them, then the rest."""
+        """The content as chunks of about `chunk_bytes`, the `first` ones of so many, that end at LF, and where `whole`
+        lets them, then the rest.
+        """
         cutter = self._cutter.reading(whole)
-        while block := self._block(chunk_bytes):
+        sizes = chain(first, repeat(chunk_bytes))
+        while block := self._block(min(next(sizes), chunk_bytes)):
             chunk = cutter.push(block)
             if chunk is not None:
                 yield chunk
