@@ -313,7 +313,7 @@ def test_verify_and_status(tmp_path: Path, server: Server, policy: Path) -> None
     broken = command("verify", "--store", store, "--now", NOW_TEXT)
     assert broken.code == 1
     assert "conservation" in broken.out + broken.err
-    assert "notes.txt" in broken.out + broken.err
+    assert f" {store}/access/notes.txt. " in broken.err
     late = (NOW + timedelta(days=50)).isoformat()
     assert command("status", "--check", "--store", store, "--now", late, "--quiet").code == 1
     assert command("verify", "--store", f"s3://{bucket}/other", "--now", NOW_TEXT).code == 78

@@ -6,6 +6,7 @@ import io
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,9 @@ import pytest
 from loganon.buckets import (
     Bucket,
     DeniedError,
+    Listed,
     Location,
+    OddNameError,
     RefusedError,
     RejectedError,
     UnclearError,
@@ -205,6 +208,84 @@ def test_a_damaged_cell_stops_no_deletion(memory: Memory) -> None:
     assert all(balance.holds for balance in store.balances().values())
 
 
+@pytest.mark.parametrize("key", [f"sources/{'a' * 32}.json", f"batches/{'a' * 32}/{0:020}", "births.json"])
+def test_a_damaged_document_stops_no_deletion(memory: Memory, key: str) -> None:
+    """Where a record, a batch or the births cannot be read nothing is counted, and that is an error, once; what is past
+    its day goes all the same, out of the table and out of the batches that can be read, and days are sealed."""
+    writer({"two": [(at(back(9), 2), "/old"), (at(back(5), 2), "/b")]}, name=None, step=9)(open_bucket(memory))
+    put_only(memory, {"one": [(at(back(9), 1), "/late"), (at(back(1), 1), "/new")]})
+    waiting = names(memory, "batches")
+    memory.objects[f"_loganon/{key}"] = b"PAR1 nothing"
+    store = open_store(open_bucket(memory))
+    with store.locked() as held:
+        held.raise_cutoff(back(8), NOW)
+        assert held.retain(plan_retention(held.partitions(), held.cutoff), NOW).partitions == (back(9),)
+        assert held.expire_records(AGE, NOW) == ()
+        assert held.seal(SPEC, now=NOW) == (back(5),)
+        with pytest.raises(InputOutputError, match="damaged"):
+            held.records()
+    (found,) = store.findings
+    assert str(found).startswith(f"a file of the store is damaged. s3://bucket/store/_loganon/{key}. ")
+    (batch,) = (memory.objects[name] for name in waiting)
+    assert {row["file"] for row in pq.ParquetFile(io.BytesIO(batch)).read().to_pylist()} == {"/new"}
+    assert stored(memory.objects).keys() == {(at(back(5), 2), "other")}  # folded: it is sealed
+
+
+@pytest.mark.parametrize("torn", [b"no entry\n", b'{"partition":"2026', b'{"a":1}\n[]\n'])
+def test_a_torn_record_of_deletions(memory: Memory, torn: bytes) -> None:
+    """A line that is no entry of the deletion record stops no deletion, and none that follows it is lost."""
+    writer({"one": [(at(back(9), 1), "/old")]}, name=None, step=9)(open_bucket(memory))
+    memory.objects["_loganon/deletions.jsonl"] = torn
+    keeper([back(8)])(open_bucket(memory))
+    assert not stored(memory.objects)
+    found = [(entry["partition"], entry["state"]) for entry in open_store(open_bucket(memory)).deletions()]
+    assert found == [(str(back(9)), "begun"), (str(back(9)), "done")]
+
+
+def test_what_is_no_listing(memory: Memory) -> None:
+    """An answer to a listing that names nothing, such as a proxy's page with the status 200, is not taken for a store
+    without records: it is asked again, and after ten times that is an error (74). Else each log would look new."""
+    writer({"one": LOG}, name=None, step=9)(open_bucket(memory))
+    asked: list[str] = []
+
+    class Paged(Memory):
+        def list(self, prefix: str) -> list[Listed]:
+            asked.append(prefix)
+            return []
+
+    store = open_store(open_bucket(Paged(memory.objects)))
+    with pytest.raises(InputOutputError, match="does not answer"):
+        store.records()
+    assert asked.count("_loganon") == 10
+
+
+def test_a_folder_that_is_marked(memory: Memory, tmp_path: Path) -> None:
+    """An empty object in the place of a folder is how other tools mark it: a store can be made there, and it is nothing
+    in a copy. Any other object is in the copy, also under a name that no file can have."""
+    make_store(open_bucket(Memory({"": b""})))
+    with pytest.raises(ConfigurationError, match="not empty"):
+        make_store(open_bucket(Memory({"": b"something"})))
+    writer({"one": LOG}, name=None, step=9)(open_bucket(memory))
+    cell = min(key for key in memory.objects if key.startswith("access/"))
+    day, long = cell.rpartition("/")[0], "n" * 300
+    for number, marked in enumerate([("",), ("access", "_loganon/sources", day)]):
+        memory.objects |= dict.fromkeys(marked, b"")
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        copy_store(open_bucket(memory), folder)
+        assert {path.name for path in folder.iterdir()} == {"access", "_loganon"}
+    del memory.objects[""]
+    memory.objects |= dict.fromkeys([day, f"{cell}/x", "_loganon/state.json/x", f"a/{long}", f"a/{long}2", "b/c"], b"x")
+    folder = tmp_path / "last"
+    folder.mkdir()
+    copy_store(open_bucket(memory), folder)
+    strange = {f"{quote(key, safe='')} (object)" for key in (day, f"{cell}/x", "_loganon/state.json/x")}
+    long_ones = {f"a%2F{long}"[:200] + " (object)"}
+    assert {path.name for path in folder.iterdir()} - {"a"} == {"access", "_loganon", "b"} | strange | long_ones
+    assert (folder / "b" / "c").read_bytes() == b""
+    assert (folder / cell).read_bytes() == memory.objects[cell]
+
+
 def test_records_end(memory: Memory) -> None:
     """A record goes one age after what it speaks of; a writer that still knew it is refused, and nothing is left."""
     old = [(at(back(20), 1), "/old"), (at(back(20), 2), "/old")]
@@ -296,6 +377,7 @@ def test_unfit_services() -> None:
     [
         (DeniedError(), CannotWriteError, 1),
         (RejectedError("400"), InputOutputError, 1),
+        (OddNameError(), InputOutputError, 1),
         (UnclearError("503"), InputOutputError, 10),
     ],
 )

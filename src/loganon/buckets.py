@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -88,6 +89,10 @@ class DeniedError(Exception):
 
 class NoBucketError(Exception):
     """There is no such bucket."""
+
+
+class OddNameError(Exception):
+    """Of the objects that are listed one has a name that the client cannot read."""
 
 
 class RejectedError(Exception):
@@ -178,12 +183,24 @@ class Bucket:
         return self._put(key, data, tag)
 
     def delete(self, key: str) -> None:
-        """The object is gone, if there was one."""
-        self._tried(lambda: self._service.delete(key), key, writing=True)
+        """The object is gone, if there was one: some services answer 404 where there was none."""
+        with suppress(MissingError):
+            self._tried(lambda: self._service.delete(key), key, writing=True)
 
-    def list(self, prefix: str) -> list[Listed]:
-        """The objects under the folder `prefix`, in the order of their keys."""
-        return sorted(self._tried(lambda: self._service.list(prefix), prefix), key=lambda found: found.key)
+    def list(self, prefix: str, *, holding: str | None = None) -> list[Listed]:
+        """The objects under the folder `prefix`, in the order of their keys.
+
+        `holding`: a key that must be among them. An answer without it is none: what is no listing at all, such as a
+        proxy's page or an error that comes with the status 200, reads as an empty one.
+        """
+
+        def listed() -> list[Listed]:
+            found = self._service.list(prefix)
+            if holding is not None and all(each.key != holding for each in found):
+                raise UnclearError("a listing without what must be in it")
+            return found
+
+        return sorted(self._tried(listed, prefix), key=lambda found: found.key)
 
     def change(self, key: str, next_of: Callable[[bytes | None], bytes | None]) -> bytes | None:
         """The object as it then stands, after `next_of` has given its next bytes from those that stand (None: none).
@@ -241,6 +258,10 @@ class Bucket:
                 raise ConfigurationError(
                     "there is no such bucket", where=where, fix="Check the name; make it"
                 ) from None
+            except OddNameError:
+                what = "an object has a name that cannot be read: an empty part, `.`, `..` or a control character"
+                fix = "Delete it, or take a prefix without it"
+                raise InputOutputError(what, where=where, fix=fix) from None
             except RejectedError as error:
                 what = f"the object store rejects a request ({error})"
                 raise InputOutputError(what, where=where, fix="Check region, endpoint and bucket") from None

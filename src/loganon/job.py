@@ -147,7 +147,7 @@ def carry_out(
         standing.check_records()
         work(Opened(standing, policy, secret), window, summary)
     except LoganonError as error:
-        summary.errors.append(error)
+        summary.report(error)
     finally:  # what is due goes, whatever became of the logs
         finish(standing, policy, clock, wait, summary)
     if summary.capped:

@@ -17,6 +17,7 @@ from loganon.buckets import (
     Location,
     MissingError,
     NoBucketError,
+    OddNameError,
     RefusedError,
     RejectedError,
     UnclearError,
@@ -26,6 +27,9 @@ from loganon.errors import ConfigurationError
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _AGAIN = frozenset(("408", "409", "425", "429"))
+_OF_ONE_KEY = re.compile(r"DeleteObjects request failed for key .* \(code: (\w+)\)")  # within an answer 200
+_STALLED = "<Code>RequestTimeout</Code>"  # a 400 that S3 means to be tried again
+_REDIRECTED = "Received redirect without LOCATION"  # the bucket lies in another region
 _TIMES = {"timeout": "60s", "connect_timeout": "10s"}
 
 
@@ -72,7 +76,7 @@ class S3:
             options["range"] = (start, start + length)
         if tag is not None:
             options["if_match"] = tag
-        with self._translated():
+        with self._translated(conditional=tag is not None):
             answer = self._client.get(self._store, key, options=options)
             return Found(bytes(answer.bytes()), answer.meta["e_tag"] or "")
 
@@ -85,7 +89,7 @@ class S3:
     def put(self, key: str, data: bytes, *, tag: str | None) -> Written:
         """See `Service`."""
         mode = "create" if tag is None else {"e_tag": tag}
-        with self._translated():
+        with self._translated(conditional=True):
             answer = self._client.put(self._store, key, data, mode=mode, use_multipart=False)
         return Written(answer["e_tag"] or "", answer["version"])
 
@@ -101,25 +105,46 @@ class S3:
         return [Listed(each["path"], each["size"], each["e_tag"] or "") for each in found]
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """A block whose errors are those of `Service`; what the client says is not passed on but for the status."""
+    def _translated(self, *, conditional: bool = False) -> Iterator[None]:
+        """A block whose errors are those of `Service`; what the client says is not passed on but for the status.
+
+        Only a request that has a condition can be refused by it: of any other one 409 and 412 say to try again.
+        """
         errors = self._errors
         try:
             yield
         except FileNotFoundError as error:
             raise (NoBucketError if "NoSuchBucket" in str(error) else MissingError) from None
-        except (errors.AlreadyExistsError, errors.PreconditionError, errors.NotModifiedError):
-            raise RefusedError from None
+        except (errors.AlreadyExistsError, errors.PreconditionError, errors.NotModifiedError) as error:
+            if conditional:
+                raise RefusedError from None
+            raise UnclearError(_status(str(error))) from None
         except (errors.PermissionDeniedError, errors.UnauthenticatedError):
             raise DeniedError from None
+        except errors.InvalidPathError:
+            raise OddNameError from None
         except errors.BaseError as error:
-            text = str(error)
-            if "NoSuchBucket" in text:
-                raise NoBucketError from None
-            match = _STATUS.search(text)
-            status = match[1] if match else ""
-            if status.startswith("4") and status not in _AGAIN:
-                raise RejectedError(status) from None
-            raise UnclearError(status) from None
+            raise _meant(str(error)) from None
         except (OSError, TimeoutError):
             raise UnclearError from None
+
+
+def _status(text: str) -> str:
+    match = _STATUS.search(text)
+    return match[1] if match else ""
+
+
+def _meant(text: str) -> Exception:
+    """The error of `Service` that the client's text speaks of."""
+    status, of_key = _status(text), _OF_ONE_KEY.search(text)
+    if of_key is not None:
+        return {"AccessDenied": DeniedError(), "NoSuchKey": MissingError()}.get(of_key[1], UnclearError(of_key[1]))
+    if "NoSuchBucket" in text:
+        return NoBucketError()
+    if status in ("401", "403"):
+        return DeniedError()
+    if _REDIRECTED in text:
+        return RejectedError("a redirect")
+    if status.startswith("4") and status not in _AGAIN and _STALLED not in text:
+        return RejectedError(status)
+    return UnclearError(status)

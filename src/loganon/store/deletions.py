@@ -16,14 +16,14 @@ from loganon.store.logfile import LogFile
 VERSION = 1
 BEGUN = "begun"
 DONE = "done"
-_MEMBERS = frozenset(("partition", "state"))
+MEMBERS = frozenset(("partition", "state"))
 
 
 class DeletionLog:
     """The record at `path`; `policy_sha256`: the policy under which is deleted."""
 
     def __init__(self, files: Files, path: Path, policy_sha256: str) -> None:
-        self._log = LogFile(files, path, _MEMBERS)
+        self._log = LogFile(files, path, MEMBERS)
         self._policy = policy_sha256
 
     def begin(self, day: date, *, files: int, rows: int, size: int, rule: str, now: datetime) -> None:

@@ -23,7 +23,7 @@ Steps = Mapping[int, Callable[[Document], Document]]
 """How a document of each older version is read: what it says, in the words of the version after it."""
 
 
-def load(data: bytes, path: Path, *, version: int, steps: Steps | None = None) -> Document:
+def load(data: bytes, path: Path | str, *, version: int, steps: Steps | None = None) -> Document:
     """The object as `version` says it; 78 if a newer program wrote it, 74 if it is damaged.
 
     An older one is brought forward by `steps`, version by version; without a step for it, it is damaged.
@@ -46,8 +46,8 @@ def load(data: bytes, path: Path, *, version: int, steps: Steps | None = None) -
     return document
 
 
-def damaged(path: Path) -> InputOutputError:
-    """The error for a file of the store that is not what it should be."""
+def damaged(path: Path | str) -> InputOutputError:
+    """The error for a file of the store, or for the object of an address, that is not what it should be."""
     return InputOutputError("a file of the store is damaged", where=str(path), fix="Restore it from a backup")
 
 

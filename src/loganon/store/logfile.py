@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class LogFile:
             lines = self._files.read(self._path).splitlines()
         except FileNotFoundError:
             return []
-        return [entry for entry in map(self._parse, lines) if entry is not None]
+        return parse_entries(lines, self._members)
 
     def append(self, entry: Document) -> None:
         """One more entry, on the disk."""
@@ -39,9 +40,15 @@ class LogFile:
         if new:
             self._files.sync_directory(self._path.parent)
 
-    def _parse(self, line: bytes) -> Document | None:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            return None
-        return entry if isinstance(entry, dict) and entry.keys() >= self._members else None
+
+def parse_entries(lines: Iterable[bytes], members: AbstractSet[str]) -> list[Document]:
+    """The entries of these lines, in order; what is no object with all of `members` is left out."""
+    return [entry for entry in map(_parse, lines) if entry is not None and entry.keys() >= members]
+
+
+def _parse(line: bytes) -> Document | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None

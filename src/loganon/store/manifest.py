@@ -66,7 +66,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
     )
 
 
-def decode_manifest(data: bytes, path: Path) -> Manifest:
+def decode_manifest(data: bytes, path: Path | str) -> Manifest:
     """The manifest; 74 if it is damaged, 78 if a newer program wrote it."""
     document = load(data, path, version=STORE_VERSION)
     try:
@@ -96,7 +96,7 @@ def encode_state(state: State) -> bytes:
     )
 
 
-def decode_state(data: bytes, path: Path) -> State:
+def decode_state(data: bytes, path: Path | str) -> State:
     """The state; 74 if it is damaged, 78 if a newer program wrote it."""
     document = load(data, path, version=STATE_VERSION, steps=_STATE_STEPS)
     try:

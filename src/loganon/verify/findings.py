@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from loganon.buckets import is_object
 from loganon.errors import CheckError, printable
 from loganon.policy.clauses import CLOSED_LIST, FROZEN
 from loganon.shapes import decode, holds_personal, personal
@@ -191,7 +192,7 @@ class Verification:
         return tuple(
             CheckError(
                 f"{check.id}: {found.says}",
-                where=str(Path(self.store) / found.where),
+                where=_address(self.store, found.where),
                 fix=found.fix or CHECKS[check.id].fix,
             )
             for check in self.broken
@@ -210,6 +211,12 @@ class Verification:
             "checks": [check.as_dict() for check in self.checks],
             "figures": dict(self.figures),
         }
+
+
+def _address(store: str, where: str) -> str:
+    """What the operator finds it by: a path, or in a bucket the object's address."""
+    inside = is_object(store) and not where.startswith("/")
+    return f"{store}/{where}" if inside else str(Path(store) / where)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -98,23 +97,22 @@ def encode_batch(batch: StoredBatch) -> bytes:
 
 def decode_batch(data: bytes, where: str) -> StoredBatch:
     """The batch; 74 if it is damaged, 78 if a newer program wrote it."""
-    path = Path(where)
     if not data.startswith(b"PAR1"):
-        document = load(data, path, version=VERSION)
+        document = load(data, where, version=VERSION)
         try:
             return StoredBatch(str(document["id"]), str(document["source"]), count(document["start"]))
         except (KeyError, ValueError):
-            raise damaged(path) from None
+            raise damaged(where) from None
     try:
         with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
             rows, text = file.read(), (file.metadata.metadata or {})[_NAME]
     except (pa.ArrowException, OSError, ValueError, KeyError):
-        raise damaged(path) from None
-    document = load(text, path, version=VERSION)
+        raise damaged(where) from None
+    document = load(text, where, version=VERSION)
     try:
         return _batch(document, rows.replace_schema_metadata(None))
     except (AttributeError, KeyError, TypeError, ValueError, json.JSONDecodeError):
-        raise damaged(path) from None
+        raise damaged(where) from None
 
 
 def _batch(document: Document, rows: pa.Table) -> StoredBatch:

@@ -31,7 +31,8 @@ def enter_births(bucket: Bucket, view: View, new: Mapping[str, Birth]) -> bool:
     if (bucket.create(BIRTHS, data) if tag is None else bucket.replace(BIRTHS, data, tag)) is not None:
         return True
     found = bucket.get(BIRTHS)
-    return decode_births(found.data if found else None).keys() >= new.keys()  # the reply was lost: they are random ids
+    standing = decode_births(found.data if found else None, bucket.where(BIRTHS))
+    return standing.keys() >= new.keys()  # the reply was lost: they are random ids
 
 
 def put_batch(bucket: Bucket, batch: StoredBatch) -> bool:

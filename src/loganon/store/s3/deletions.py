@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from loganon.buckets import Bucket
-from loganon.store.deletions import BEGUN, DONE, VERSION
+from loganon.store.deletions import BEGUN, DONE, MEMBERS, VERSION
 from loganon.store.documents import Document, dump
+from loganon.store.logfile import parse_entries
 from loganon.store.retention import Drop
 from loganon.store.s3.names import DELETIONS
 
@@ -46,7 +46,7 @@ class Deletions:
         self.bucket.change(DELETIONS, change)
 
     def entries(self) -> list[Document]:
-        """All entries, oldest first."""
+        """All entries, oldest first; a line that is no entry is left out."""
         found = self.bucket.get(DELETIONS)
         return _parse(found.data if found else None)
 
@@ -59,8 +59,11 @@ def _begun(data: bytes | None, day: date) -> Document | None:
 
 def _longer(data: bytes | None, entry: Document, state: str, now: datetime) -> bytes:
     entry = entry | {"version": VERSION, "state": state, "time": now.astimezone(UTC).isoformat()}
-    return (data or b"") + dump(entry)
+    known = data or b""
+    torn = known and not known.endswith(b"\n")
+    return known + (b"\n" if torn else b"") + dump(entry)
 
 
 def _parse(data: bytes | None) -> list[Document]:
-    return [json.loads(line) for line in (data or b"").splitlines()]
+    """As of a directory's record: a line that is none of loganon's stops no deletion."""
+    return parse_entries((data or b"").splitlines(), MEMBERS)

@@ -40,7 +40,7 @@ def _end(bucket: Bucket, view: View, source: str) -> bool:
         return False
 
     def change(data: bytes | None) -> bytes | None:
-        births = decode_births(data)
+        births = decode_births(data, bucket.where(BIRTHS))
         return (
             encode_births({known: birth for known, birth in births.items() if known != source})
             if source in births

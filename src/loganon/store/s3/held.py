@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from loganon.aggregate import TableSpec
 from loganon.buckets import Bucket
@@ -20,13 +19,13 @@ from loganon.store.layout import CellName, check_writer
 from loganon.store.manifest import State, decode_state, encode_state
 from loganon.store.outcomes import Committed, ConflictError, OutdatedError, SealError
 from loganon.store.records import Record
-from loganon.store.retention import Deleted, Failure, Plan
+from loganon.store.retention import Deleted, Plan
 from loganon.store.s3.batches import Part, StoredBatch
 from loganon.store.s3.commits import enter_births, put_batch
 from loganon.store.s3.deletions import Deletions
 from loganon.store.s3.endings import end_sources, plan_endings
 from loganon.store.s3.folding import Folding, Seals
-from loganon.store.s3.names import BATCHES, STATE
+from loganon.store.s3.names import STATE
 from loganon.store.s3.retention import Retention, trim_batches
 from loganon.store.s3.sealing import seal_days
 from loganon.store.s3.sources import Birth
@@ -103,7 +102,7 @@ class S3Held:
         """
 
         def change(data: bytes | None) -> bytes | None:
-            self._state = standing = decode_state(data, Path(self._bucket.where(STATE))) if data else State()
+            self._state = standing = decode_state(data, self._bucket.where(STATE)) if data else State()
             clock = _clock(standing.last_commit, now)
             self._state = replace(standing, cutoff=max(day, standing.cutoff or date.min), last_commit=clock)
             return None if self._state == standing else encode_state(self._state)
@@ -160,25 +159,32 @@ class S3Held:
         self._state = read_state(self._bucket)
         if self.cutoff is None:
             return Deleted((), ())
-        failures = []
         try:
             self.recover()
-        except InputOutputError as error:
-            failures.append(Failure(BATCHES, error.what))
-            trim_batches(self._bucket, self._see(), self.cutoff)
+        except InputOutputError as error:  # of a cell, a batch, a record: none of them keeps a day that is over
+            self._find(error)
+            trim_batches(self._bucket, self.cutoff)
         deletions = Deletions(self._bucket, self._table.policy.sha256)
-        deleted = Retention(self._bucket, self._table, deletions).apply(plan, self.cutoff, now)
-        return Deleted(deleted.partitions, (*failures, *deleted.failures))
+        return Retention(self._bucket, self._table, deletions).apply(plan, self.cutoff, now)
 
     def expire_records(self, age: Period, now: datetime) -> tuple[str, ...]:
         """The ids of the sources that are gone: newest line and last commit both one `age` before the cutoff."""
         del now  # the cutoff alone decides
         if self.cutoff is None or age.unlimited:
             return ()
-        view = self._see()
+        try:
+            view = self._see()
+        except InputOutputError as error:  # a record that cannot be read keeps no day from being sealed
+            self._find(error)
+            return ()
         gone = end_sources(self._bucket, view, plan_endings(view, self.cutoff, age))
         self._view = None
         return gone
+
+    def _find(self, error: LoganonError) -> None:
+        """The error is among the findings, once."""
+        if all(str(error) != str(known) for known in self._findings):
+            self._findings.append(error)
 
     def _see(self) -> View:
         self._view = self._viewer()

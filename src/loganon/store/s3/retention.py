@@ -9,14 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from loganon.buckets import Bucket, Listed
-from loganon.errors import LoganonError
+from loganon.errors import InputOutputError, LoganonError
 from loganon.store.layout import TABLE, partition_name
 from loganon.store.retention import Deleted, Failure, Plan
-from loganon.store.s3.batches import Part, encode_batch
+from loganon.store.s3.batches import Part, decode_batch, encode_batch
 from loganon.store.s3.deletions import Deletions
-from loganon.store.s3.names import SEALS, batch_key, parse_cell_key, parse_seal, seal_key
+from loganon.store.s3.names import BATCHES, SEALS, parse_batch, parse_cell_key, parse_seal, seal_key
 from loganon.store.s3.table import Table
-from loganon.store.s3.view import View
 
 
 @dataclass(slots=True)
@@ -73,12 +72,17 @@ class Retention:
         self._failures.append(Failure(key, reason))
 
 
-def trim_batches(bucket: Bucket, view: View, cutoff: date) -> None:
-    """Batches that cannot be brought into the table hold no rows before the cutoff; their lines stay counted."""
-    for batch in (each for chain in view.pending.values() for each in chain):
-        if any(name.day < cutoff and part.rows.num_rows for name, part in batch.cells.items()):
-            key = batch_key(batch.source, batch.start)
+def trim_batches(bucket: Bucket, cutoff: date) -> None:
+    """Batches that cannot be brought into the table hold no rows before the cutoff; their lines stay counted.
+
+    Of a batch that cannot be read nobody can read a row either: it is left, and the others are looked at.
+    """
+    for key in [each.key for each in bucket.list(BATCHES) if parse_batch(each.key)]:
+        found = bucket.get(key)
+        try:
+            batch = decode_batch(found.data, bucket.where(key)) if found else None
+        except InputOutputError:
+            continue
+        if found and batch and any(name.day < cutoff and part.rows.num_rows for name, part in batch.cells.items()):
             cells = {n: Part(p.lines, p.rows.slice(0, 0) if n.day < cutoff else p.rows) for n, p in batch.cells.items()}
-            found = bucket.get(key)
-            if found is not None:
-                bucket.replace(key, encode_batch(replace(batch, cells=cells)), found.tag)
+            bucket.replace(key, encode_batch(replace(batch, cells=cells)), found.tag)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -47,19 +46,18 @@ def encode_seal(standing: Standing) -> bytes:
 
 def decode_seal(data: bytes, where: str) -> Standing:
     """The values; 74 if the object is damaged, 78 if a newer program wrote it."""
-    path = Path(where)
     try:
         text = zlib.decompress(data)
     except zlib.error:
-        raise damaged(path) from None
-    document = load(text, path, version=VERSION)
+        raise damaged(where) from None
+    document = load(text, where, version=VERSION)
     try:
         return {
             tuple(columns): pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
             for columns, rows in document["folds"]
         }
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError):
-        raise damaged(path) from None
+        raise damaged(where) from None
 
 
 def _common(counts: list[pl.DataFrame], fold: Fold) -> pl.DataFrame:

@@ -11,11 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 
 from loganon.store.documents import count, damaged, day, dump, load
 from loganon.store.records import Record, describe_record, parse_record_document
-from loganon.store.s3.names import BIRTHS
 
 VERSION = 1
 _RECENT = 16
@@ -60,14 +58,13 @@ def encode_entry(entry: Entry) -> bytes:
 
 def decode_entry(data: bytes, where: str) -> Entry:
     """The entry; 74 if it is damaged, 78 if a newer program wrote it."""
-    path = Path(where)
-    document = load(data, path, version=VERSION)
+    document = load(data, where, version=VERSION)
     try:
         record = parse_record_document(document["record"])
         days = {day(found): count(lines) for found, lines in document["days"].items()}
         return Entry(record, days, tuple(str(batch) for batch in document["recent"]))
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise damaged(path) from None
+        raise damaged(where) from None
 
 
 def encode_births(births: Mapping[str, Birth]) -> bytes:
@@ -79,19 +76,18 @@ def encode_births(births: Mapping[str, Birth]) -> bytes:
     return dump({"version": VERSION, "born": born, "nonce": secrets.token_hex(8)})
 
 
-def decode_births(data: bytes | None) -> dict[str, Birth]:
+def decode_births(data: bytes | None, where: str) -> dict[str, Birth]:
     """The births by source; 74 if they are damaged, 78 if a newer program wrote them."""
     if data is None:
         return {}
-    path = Path(BIRTHS)
-    document = load(data, path, version=VERSION)
+    document = load(data, where, version=VERSION)
     try:
         return {
             str(source): Birth(parse_record_document(found["record"]), day(found["day"]))
             for source, found in document["born"].items()
         }
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise damaged(path) from None
+        raise damaged(where) from None
 
 
 def _before(days: Mapping[date, int], cutoff: date | None) -> int:

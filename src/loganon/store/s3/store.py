@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import BinaryIO
 
 from loganon.buckets import Bucket
@@ -107,8 +106,12 @@ class S3Store:
 
     @staticmethod
     def check_place(bucket: Bucket) -> None:
-        """Nothing where `create` could make a store; 78 where something else lies under the prefix."""
-        others = [each.key for each in bucket.list("") if each.key != STORE and not each.key.startswith(f"{PROBES}/")]
+        """Nothing where `create` could make a store; 78 where something else lies under the prefix.
+
+        An empty object of the prefix's own name is what other tools leave where they make a folder.
+        """
+        standing = [each.key for each in bucket.list("") if each.key or each.size]
+        others = [key for key in standing if key != STORE and not key.startswith(f"{PROBES}/")]
         if others and bucket.get(STORE) is None:
             raise ConfigurationError(
                 "the prefix is not empty and holds no store", where=bucket.where(), fix="Choose another --store"
@@ -220,7 +223,7 @@ class S3Store:
 
 def _read_manifest(bucket: Bucket) -> Manifest | None:
     found = bucket.get(STORE)
-    return decode_manifest(found.data, Path(bucket.where(STORE))) if found else None
+    return decode_manifest(found.data, bucket.where(STORE)) if found else None
 
 
 def _with_pending(partitions: Iterator[Partition], view: View, store: S3Store) -> Iterator[Partition]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 
 from loganon.buckets import Bucket, Listed
+from loganon.store.layout import PRIVATE_NAME
 from loganon.store.manifest import State, decode_state
 from loganon.store.records import Record
 from loganon.store.s3.batches import StoredBatch, decode_batch
-from loganon.store.s3.names import BATCHES, BIRTHS, SOURCES, STATE, batch_key, parse_batch, parse_source, source_key
+from loganon.store.s3.names import BATCHES, BIRTHS, STATE, STORE, batch_key, parse_batch, parse_source, source_key
 from loganon.store.s3.sources import Birth, Entry, decode_births, decode_entry
 
 
@@ -61,9 +61,9 @@ class Viewer:
         """What stands now."""
         bucket = self.bucket
         born = bucket.get(BIRTHS)
-        births = decode_births(born.data if born else None)
+        births = decode_births(born.data if born else None, bucket.where(BIRTHS))
         batches = self._batches(bucket.list(BATCHES))
-        entries = self._standing(bucket.list(SOURCES))
+        entries = self._standing(bucket.list(PRIVATE_NAME, holding=STORE))  # taken for none, all logs would be new
         for source in {batch.source for batch in batches} - entries.keys():
             births.pop(source, None)  # it may have gone since
             entry, birth = look_up(bucket, source)
@@ -93,7 +93,7 @@ class Viewer:
 def read_state(bucket: Bucket) -> State:
     """The state; that of a new store where none stands."""
     found = bucket.get(STATE)
-    return decode_state(found.data, Path(bucket.where(STATE))) if found else State()
+    return decode_state(found.data, bucket.where(STATE)) if found else State()
 
 
 def look_up(bucket: Bucket, source: str) -> tuple[Entry | None, Birth | None]:
@@ -104,7 +104,7 @@ def look_up(bucket: Bucket, source: str) -> tuple[Entry | None, Birth | None]:
             return decode_entry(found.data, bucket.where(source_key(source))), None
         if not last:
             born = bucket.get(BIRTHS)
-            birth = decode_births(born.data if born else None).get(source)
+            birth = decode_births(born.data if born else None, bucket.where(BIRTHS)).get(source)
             if birth is not None:
                 return None, birth
     return None, None
