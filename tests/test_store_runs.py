@@ -13,7 +13,9 @@ import pytest
 
 import loganon
 from loganon.errors import CheckError, ConfigurationError
+from loganon.job import Clock
 from loganon.policy import Policy, parse_policy
+from loganon.rewrite import apply_policy
 from loganon.store import DamagedCellError, LocalStore
 from support.cli import Inside
 from support.runs import NOW, PLAIN, cells, days, hours_of, ingest, line
@@ -49,6 +51,30 @@ def test_a_run_reports_a_damaged_cell(tmp_path: Path) -> None:
     assert hours_of(store) == {hour(DAY): (1, 10, 1)}
     again = command("run", log, "--store", store, "--now", NOW.isoformat(), "--json", "--quiet")
     assert (again.code, again.json["already_counted"], again.err) == (0, 3, "")
+
+
+def test_a_store_behind_a_link(tmp_path: Path) -> None:
+    """A store that the operator names by a link is the one that it leads to, made there or moved there since: it is
+    counted into, proved and changed, and what is wrong with it is seen."""
+    command, log, now = Inside(tmp_path), write(tmp_path / "a.log", hour(DAY), hour(DAY, 9)), NOW.isoformat()
+    (tmp_path / "old.toml").write_text(PLAIN)
+    for name in ("missing", "empty", "standing"):
+        real, link = tmp_path / name, tmp_path / f"link-{name}"
+        if name == "empty":
+            real.mkdir()
+        if name == "standing":
+            assert command("run", "--store", real, "--policy", tmp_path / "old.toml", "--now", now, log).code == 0
+        link.symlink_to(real)
+        done = command("run", "--store", link, "--policy", tmp_path / "old.toml", "--now", now, log, "--quiet")
+        assert (done.code, done.err) == (0, ""), name
+        assert hours_of(real) == {hour(DAY): (1, 10, 1), hour(DAY, 9): (1, 10, 1)}
+        assert command("verify", "--store", link, "--now", now, "--quiet").code == 0, name
+        apply_policy(link, keeping("5 weeks"), clock=Clock(NOW), wait=timedelta(), dry_run=False)
+        assert LocalStore.open(link).policy == LocalStore.open(real).policy
+        assert link.is_symlink()
+        (real / "access").chmod(0o755)
+        command("status", "--store", link, "--now", now).message("mode 0755 instead of 0700")
+        command("verify", "--store", link, "--now", now, "--quiet").message("modes", f"{real}/access")
 
 
 def test_a_scan_names_a_damaged_cell(tmp_path: Path) -> None:

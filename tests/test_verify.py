@@ -348,8 +348,9 @@ def test_a_held_day_that_was_deleted(tmp_path: Path) -> None:
             assert 'this breaks hold "2026-11-05".until' in str(found.errors[0])
 
 
-def test_an_unfinished_change_of_policy(store: Path) -> None:
-    """While two tables stand nothing is said of either; the way out is named."""
+def test_an_unfinished_change_of_policy(store: Path, tmp_path: Path) -> None:
+    """While two tables stand nothing is said of either, no figure is given, and the way out is named, by the command,
+    too."""
     journal = {"version": 2, "files": [], "directories": [], "table": "0" * 32}
     file_in(store, "_loganon/commit.json", json.dumps(journal).encode())
     found = verify(store, now=NOW)
@@ -358,6 +359,11 @@ def test_an_unfinished_change_of_policy(store: Path) -> None:
     outcomes = {check.id: check.outcome for check in found.checks}
     assert outcomes["conservation"] == outcomes["address"] == NOT_CHECKED
     assert outcomes["modes"] == outcomes["policy"] == HELD
+    assert {bool(figure) for figure in found.figures.values()} == {False}
+    done = Inside(tmp_path)("verify", "--store", store, "--now", NOW.isoformat())
+    assert done.code == 1, done
+    done.message("a change of policy is unfinished", "loganon retain")
+    assert "0 lines of 0 sources: 0 stored, 0 deleted, 0 rejected" in done.out
 
 
 def test_a_label_shaped_like_an_address(store: Path, tmp_path: Path) -> None:

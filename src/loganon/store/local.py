@@ -88,7 +88,7 @@ class LocalStore:
 
         78 where the directory holds anything else, or where another process has meanwhile made another store there.
         """
-        path, files = path.absolute(), files or Files()
+        path, files = _directory(path), files or Files()
         modes = table_modes(group)
         manifest = Manifest(str(uuid.uuid4()), now.astimezone(UTC), stamp, key_check, group)
         with reported(path):
@@ -117,7 +117,7 @@ class LocalStore:
     @classmethod
     def open_or_none(cls, path: Path, *, files: Files | None = None, limits: Limits | None = None) -> LocalStore | None:
         """The store at `path`; None if there is none, or one whose creation was interrupted."""
-        path, files = path.absolute(), files or Files()
+        path, files = _directory(path), files or Files()
         with reported(path):
             manifest = _read_manifest(files, Layout(path))
         return None if manifest is None else cls(path, manifest, files=files, limits=limits)
@@ -299,6 +299,14 @@ class LocalStore:
             footers=self._footers,
             tallies=self._tallies,
         )
+
+
+def _directory(path: Path) -> Path:
+    """The store's directory, absolute. Where the operator's path is a link, what it leads to: nothing of a store is
+    reached through a link, neither to be synced nor to be looked at.
+    """
+    path = path.absolute()
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _lock(files: Files, layout: Layout, wait: timedelta) -> int:

@@ -27,7 +27,18 @@ from loganon.verify.cells import ANSWER
 from loganon.verify.days import check_dates, figures_of, read_days
 from loganon.verify.documents import check_documents, check_labels
 from loganon.verify.elsewhere import check_elsewhere
-from loganon.verify.findings import BROKEN, CHECKS, FIGURES, HELD, NOT_CHECKED, Check, Finding, Findings, Verification
+from loganon.verify.findings import (
+    BROKEN,
+    CHECKS,
+    FIGURES,
+    HELD,
+    NOT_CHECKED,
+    PARTED,
+    Check,
+    Finding,
+    Findings,
+    Verification,
+)
 from loganon.verify.place import check_place
 from loganon.verify.raw import check_raw
 from loganon.verify.view import STAGING, View
@@ -99,7 +110,7 @@ def _prove(store: LocalStore, now: datetime, raw: Sequence[str]) -> Verification
             findings.skip(check, "a change of policy is unfinished")
     else:
         _check_table(view, findings)
-    figures = {name: findings.figures.get(name, 0) for name in FIGURES}
+    figures = {name: findings.figures.get(name, {} if name in PARTED else 0) for name in FIGURES}
     return Verification(str(store.path), store.uuid, store.policy.name, now, findings.checks(), figures)
 
 

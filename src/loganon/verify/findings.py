@@ -119,6 +119,9 @@ FIGURES: Mapping[str, str] = {
 }
 """The figures of the report, and what they say."""
 
+PARTED = frozenset(("lines_rejected", "domain", "answers", "lists"))
+"""Those that are several by name, of which there are none where nothing was measured; the others are numbers."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
