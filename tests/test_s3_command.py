@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -219,6 +220,19 @@ def test_duckdb(tmp_path: Path, server: Server) -> None:
     )
     found = connection.execute(f"SELECT sum(requests) FROM '{STORE.format(bucket)}/access/*/*.parquet'").fetchone()
     assert found == (40,)
+
+
+def test_no_room_for_the_copy(tmp_path: Path, server: Server, policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the store cannot be copied to be proved, `verify` says so, and where it could be (73)."""
+    store = STORE.format(server.new_bucket())
+    command = Inside(tmp_path, variables=variables(server))
+    log = tmp_path / "access.log"
+    log.write_bytes(b"".join(lines(4)))
+    assert command("run", log, "--store", store, "--policy", policy, "--now", NOW_TEXT, "--quiet").code == 0
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    done = command("verify", "--store", store, "--now", NOW_TEXT)
+    assert (done.code, done.out) == (73, "")
+    done.message(store, "TMPDIR")
 
 
 def test_refusals(tmp_path: Path, server: Server, policy: Path) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from loganon.buckets import Location, Options, is_object, parse_location
-from loganon.errors import ConfigurationError
+from loganon.errors import CannotWriteError, ConfigurationError
 from loganon.s3service import open_bucket
 from loganon.store import s3
 from loganon.store.contract import Store
@@ -77,11 +77,19 @@ def create_store(place: Place, stamp: PolicyStamp, *, key_check: str, now: datet
 def as_directory(place: Place) -> Iterator[Path]:
     """The store as a directory: its own, or for as long as the block lasts a copy of what lies in the bucket.
 
-    In the copy all that is committed is in the table; the bucket is not changed.
+    In the copy all that is committed is in the table; the bucket is not changed. 73 where there is no room for it.
     """
     if isinstance(place, Path):
         yield place
         return
-    with TemporaryDirectory(prefix="loganon-") as folder:
-        s3.copy_store(open_bucket(place), Path(folder))
+    with ExitStack() as copied:
+        try:
+            folder = copied.enter_context(TemporaryDirectory(prefix="loganon-"))
+            s3.copy_store(open_bucket(place), Path(folder))
+        except OSError as error:
+            raise CannotWriteError(
+                f"the store cannot be copied to be read ({error.strerror})",
+                where=place.url,
+                fix="Give TMPDIR a directory with room for the whole store",
+            ) from None
         yield Path(folder)
