@@ -5,6 +5,8 @@ Only `cli` catches them. A message never holds a value from a log line: paths an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class LoganonError(Exception):
     """One line for the operator: `WHAT. WHERE. WHAT TO DO.`; `exit_code` is the process's."""
@@ -16,6 +18,10 @@ class LoganonError(Exception):
         self.where = printable(where)
         self.fix = printable(fix)
         super().__init__(" ".join(_sentence(part) for part in (self.what, self.where, self.fix) if part))
+
+    def __reduce__(self) -> tuple[Callable[..., LoganonError], tuple[object, ...], dict[str, object]]:
+        """What makes it again, a class with other arguments, too: errors go between processes, also in summaries."""
+        return _again, (type(self), self.args), self.__dict__
 
 
 class CheckError(LoganonError):
@@ -73,6 +79,10 @@ class ConfigurationError(LoganonError):
 def printable(text: str) -> str:
     """The text on one line: control characters, and the bytes of a file name that is no text, as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+def _again(kind: type[LoganonError], args: tuple[object, ...]) -> LoganonError:
+    return kind.__new__(kind, *args)
 
 
 def _sentence(text: str) -> str:
