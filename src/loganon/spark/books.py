@@ -50,7 +50,7 @@ class Book:
         self.rejected.update(result.rejected)
         self.cells.update({_milliseconds(start): lines for start, lines in result.cells.items()})
         if result.newest is not None:
-            self.newest = max(_milliseconds(result.newest), self.newest or 0)
+            self.newest = _later(self.newest, _milliseconds(result.newest))
         self.redacted += result.redacted
         self.exact += result.exact
         self.state = tuple(result.state)
@@ -95,7 +95,7 @@ def join_books(books: Iterable[Book]) -> Book:
         joined.counted += book.counted
         joined.rejected += book.rejected
         joined.cells += book.cells
-        joined.newest = max(filter(None, (joined.newest, book.newest)), default=None)
+        joined.newest = _later(joined.newest, book.newest)
         joined.redacted += book.redacted
         joined.exact += book.exact
         joined.end, joined.pending, joined.position = book.end, book.pending, book.position
@@ -103,6 +103,11 @@ def join_books(books: Iterable[Book]) -> Book:
         joined.damaged = joined.damaged if book.damaged is None else book.damaged
         joined.failed = joined.failed or book.failed
     return joined
+
+
+def _later(one: int | None, other: int | None) -> int | None:
+    """The later of both, of which 0 and those below are moments, too."""
+    return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
 def _milliseconds(moment: datetime) -> int:
