@@ -10,7 +10,10 @@ import os
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 import zstandard
@@ -262,6 +265,47 @@ def test_a_regular_file_by_its_descriptor(tmp_path: Path) -> None:
         assert file.tell() == len(LINES) + 3
         file.seek(0)
         assert joined(Stream(feed).chunks(chunk_bytes=1000)) == LINES + b"end"
+
+
+class Waiting(io.FileIO):
+    """A descriptor that tells when it was read in vain."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        self.empty = Event()
+
+    def read(self, limit: int = -1, /) -> bytes | None:  # type: ignore[override]  # as FileIO does
+        return self._told(super().read(limit))
+
+    def readinto(self, buffer: Any, /) -> int | None:  # type: ignore[override]  # as FileIO does
+        return self._told(super().readinto(buffer))
+
+    def _told(self, found: Any) -> Any:
+        if found is None:
+            self.empty.set()
+        return found
+
+
+@pytest.mark.parametrize("buffered", [False, True])
+@pytest.mark.parametrize("sent", [0, 1, 1000])
+def test_a_stream_that_does_not_block(sent: int, *, buffered: bool) -> None:
+    """An empty pipe is not the end of what comes through it, also where others have made it non-blocking."""
+    read, write_ = os.pipe()
+    os.set_blocking(read, False)
+    data = LINES[:3000]
+
+    def send() -> None:
+        os.write(write_, data[:sent])
+        known = waiting.empty.wait(60)
+        os.write(write_, data[sent:])
+        os.close(write_)
+        assert known
+
+    with Waiting(read) as waiting, ThreadPoolExecutor(1) as sender:
+        sending = sender.submit(send)
+        stream = Stream(io.BufferedReader(waiting) if buffered else waiting)  # type: ignore[arg-type]  # read of None
+        assert joined(stream.chunks(chunk_bytes=500)) == data
+        sending.result()
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"x" * 50_000, b"x" * 50_000 + b"\n" + b"y" * 50_000])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import select
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from types import TracebackType
@@ -121,7 +123,30 @@ class Stream:
 
     def _raw(self, limit: int) -> bytes:
         try:
-            return self._stream.read(limit)
+            return waited(self._stream, limit)
         except OSError as error:
             what = f"standard input cannot be read: {error.strerror}"
             raise UnreadableInputError(what, fix="Check the command before the pipe") from None
+
+
+def waited(stream: Readable, limit: int) -> bytes:
+    """What the stream gives, at most `limit` bytes; none at its end, which an empty pipe is not.
+
+    Of a descriptor that others have made non-blocking Python gives None where nothing has come yet.
+    """
+    while True:
+        block: bytes | None = stream.read(limit)
+        if block is not None:
+            return block
+        _wait(stream)
+
+
+def _wait(stream: Readable) -> None:
+    """Nothing, once something has come or the stream has ended; OSError where that cannot be told."""
+    try:
+        descriptor = stream.fileno()  # type: ignore[attr-defined]  # asked for only of what said that it would block
+    except (AttributeError, ValueError):
+        raise BlockingIOError(errno.EAGAIN, "nothing has come yet, and it has no descriptor to wait for") from None
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    poll.poll()
