@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import loganon
-from loganon.errors import ConfigurationError, MissingInputError, UnreadableDataError
+from loganon.errors import ConfigurationError, MissingInputError, UnreadableDataError, UnreadableInputError
 from support.cli import SAMPLES
 from support.runs import lines, plain_policy
 
@@ -38,12 +38,30 @@ def batches(given: Any, **options: Any) -> list[loganon.Result]:
     return list(loganon.batches(given, policy=plain_policy(), **options))
 
 
+class Duck:
+    """An open file that is none of `io`'s, as those of tempfile and codecs are, and gives one thing."""
+
+    def __init__(self, *given: Any) -> None:
+        self._given = [*given]
+
+    def read(self, _limit: int) -> Any:
+        return self._given.pop(0) if self._given else b""
+
+
+class Views(io.BytesIO):
+    """A file whose bytes are of another type."""
+
+    def read(self, limit: int | None = -1, /) -> Any:
+        return memoryview(super().read(limit))
+
+
 FORMS = {
     "bytes": lambda: WHOLE,
     "lines": lambda: iter(LOG),
     "texts without LF": lambda: (each.decode().rstrip("\n") for each in LOG),
     "pieces of whole lines": lambda: (b"".join(LOG[n : n + 7]) for n in range(0, 100, 7)),
     "an open file": lambda: io.BytesIO(WHOLE),
+    "an open file of memory views": lambda: Views(WHOLE),
     "an open file, gzip": lambda: io.BytesIO(gzip.compress(WHOLE)),
     "a table": lambda: pa.table({"line": [each.decode() for each in LOG]}),
     "a series of polars": lambda: pl.Series([each.decode() for each in LOG]),
@@ -183,9 +201,27 @@ def test_none_is_no_line_wherever_it_stands(at: int) -> None:
 
 def test_what_is_wrong_with_the_arguments_is_said_by_the_call() -> None:
     """Not when the first batch is asked for, which may be elsewhere."""
-    for options in ({"format": "combind"}, {"provider_db": ["/no/such"]}, {"batch_bytes": 0}, {"policy": "no-such"}):
+    for options in (
+        {"format": "combind"},
+        {"provider_db": ["/no/such"]},
+        {"batch_bytes": 0},
+        {"policy": "no-such"},
+        {"timezone": "Europe/Berlin"},
+    ):
         with pytest.raises(loganon.LoganonError):
             loganon.batches(LOG, **options)  # type: ignore[arg-type]  # that is the case
+    for given in ("access.log", 4711, None):
+        with pytest.raises(TypeError):
+            loganon.batches(given)  # type: ignore[arg-type]  # that is the case
+
+
+@pytest.mark.parametrize("name", ["fields", "provider_db", "trusted_proxies", "exclude"])
+def test_one_is_not_several(name: str) -> None:
+    """A text or a table where several are taken is an error: `fields="date time"` would name columns of one letter."""
+    with pytest.raises(TypeError, match=name):
+        loganon.batches(LOG, **{name: {"path": "/x"} if name == "exclude" else "date time"})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="logs"):
+        loganon.run("access.log", store="/no/such")
 
 
 @pytest.mark.parametrize(
@@ -197,6 +233,11 @@ def test_what_is_wrong_with_the_arguments_is_said_by_the_call() -> None:
         ([b"a", None], TypeError),
         (Path("/no/such.log"), MissingInputError),
         (io.StringIO("a\n"), ConfigurationError),
+        (Duck("a\n"), ConfigurationError),
+        ([io.BytesIO(WHOLE), "access.log"], TypeError),
+        ([io.BytesIO(WHOLE), None], TypeError),
+        ([io.BytesIO(WHOLE), Duck("a\n")], ConfigurationError),
+        (Duck(None), UnreadableInputError),
         (pa.table({"a": [1], "b": [2]}), ConfigurationError),
         (pa.table({"line": [1]}), ConfigurationError),
         (b"jane.doe@example.org was here\n", UnreadableDataError),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections import deque
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,10 +14,11 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from pyarrow import csv as pa_csv
 
 import loganon
 from loganon.columns import COLUMNS
-from loganon.errors import ConfigurationError
+from loganon.errors import ConfigurationError, UnreadableInputError
 from loganon.policy import parse_policy
 from support.runs import AGENT, NOW, PLAIN, line, plain_policy
 
@@ -231,8 +234,29 @@ def test_an_offset_is_never_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYARROW_IGNORE_TIMEZONE", "1")
     tokyo = [moment.astimezone(ZoneInfo("Asia/Tokyo")) for moment in TIMES]
     for zone in (None, ZoneInfo("Europe/Berlin")):
-        result = loganon.anonymize({"time": [*tokyo, None]}, policy=plain_policy(), timezone=zone)
-        assert result.table["time"].to_pylist() == [m.replace(minute=0, second=0, microsecond=0) for m in TIMES]
+        for missing in (None, float("nan"), pd.NaT, pd.NA):
+            for held in MOMENTS.values():
+                result = loganon.anonymize(held([*tokyo, missing]), policy=plain_policy(), timezone=zone)
+                assert result.table["time"].to_pylist() == [m.replace(minute=0, second=0, microsecond=0) for m in TIMES]
+
+
+MOMENTS: dict[str, Any] = {
+    "list": lambda moments: {"time": moments},
+    "iterator": lambda moments: {"time": iter(moments)},
+    "deque": lambda moments: {"time": deque(moments)},
+    "array of objects": lambda moments: {"time": np.array(moments, dtype=object)},
+    "series of objects": lambda moments: {"time": pd.Series(moments, dtype=object)},
+    "frame of objects": lambda moments: pd.DataFrame({"time": pd.Series(moments, dtype=object)}),
+}
+
+
+@pytest.mark.parametrize("form", MOMENTS)
+@pytest.mark.parametrize("first", [0, 1])
+def test_moments_with_and_without_an_offset(form: str, first: int) -> None:
+    """They are refused together in one column, whatever holds it: one of both would be taken for the other."""
+    moments = [NOW, NOW.replace(tzinfo=None)]
+    with pytest.raises(ConfigurationError, match="the column `time`"):
+        loganon.anonymize(MOMENTS[form]([moments[first], moments[1 - first]]), timezone=ZoneInfo("Europe/Berlin"))
 
 
 @pytest.mark.parametrize(
@@ -248,12 +272,60 @@ def test_an_offset_is_never_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
         (columns(agent=[object()] * COUNT), "the column `agent`"),
         (columns(agent=["a"]), "not equally long"),
         ({"remote_addr": ["203.0.113.9"], "ts": [1]}, "no column `time`"),
+        (columns(time="2026-11-20T10:00:00Z"), "the column `time`"),
+        (columns(time=b"2026-11-20T10:00:00Z"), "the column `time`"),
+        (columns(time=dict(enumerate(TIMES))), "the column `time`"),
+        (columns(client={"203.0.113.9", "-"}), "the column `client`"),
+        (columns(client=pl.Series(["203.0.113.9"] * COUNT, dtype=pl.Object)), "the column `client`"),
+        (pl.DataFrame(columns(client=pl.Series([object()] * COUNT, dtype=pl.Object))), "the column `client`"),
+        (pd.DataFrame(columns(status=[200, "203.0.113.9"] * 20)), "the column `status`"),
+        (pd.DataFrame(columns(client=["203.0.113.9", 200] * 20)), "the column `client`"),
+        (pd.Series([200, "203.0.113.9 - -"]), "the column `line`"),
+        (pd.Series(["203.0.113.9 - -", 200]), "the column `line`"),
+        (pa.table([[NOW], ["203.0.113.9"], ["-"]], ["time", "client", "client"]), "two columns are named `client`"),
+        (pa.table([["203.0.113.9"], ["-"]], ["line", "line"]), "two columns are named `line`"),
+        (pd.DataFrame([[NOW, "203.0.113.9", "-"]], columns=["time", "client", "client"]), "two columns are named"),
     ],
 )
 def test_what_is_no_column(given: Any, says: str) -> None:
-    """An error that names the column and never a value."""
+    """An error that names the column and never a value, also where pandas or pyarrow would quote it. What is no list of
+    values is none of rows: neither a text, nor keys, nor a set, nor addresses of Python's objects in memory.
+    """
     with pytest.raises(ConfigurationError, match=says) as raised:
         loganon.anonymize(given)
+    assert "203.0.113.9" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_other_columns_of_a_frame_are_not_looked_at(frame: Any, truth: pa.Table) -> None:
+    """Whatever they hold, they hinder nothing; nor does a name of theirs that comes twice."""
+    given = frame(columns())
+    if frame is pl.DataFrame:
+        other = given.with_columns(pl.Series("user", [object()] * COUNT, dtype=pl.Object))
+    else:
+        other = given.assign(user=["203.0.113.9", 5] * 20, x=1).rename(columns={"x": "user"})
+    assert table_of(other).equals(truth)
+
+
+def failing(rows: int) -> dict[str, Any]:
+    """Streams that hold rows and, where they are read, fail at a value which then is in what they say."""
+    database = duckdb.connect()
+    database.execute(f"CREATE TABLE t AS SELECT if(i < {rows}, '5', '203.0.113.9') AS c FROM range({rows + 1}) r(i)")
+    query = database.sql("SELECT current_timestamp AS time, cast(c AS int) AS bytes FROM t")
+    csv = io.BytesIO(b"time,bytes\n" + b"2026-11-20T10:00:00Z,5\n" * rows + b"2026-11-20T10:00:00Z,203.0.113.9\n")
+    return {
+        "relation": query,
+        "reader": query.to_arrow_reader(1000),
+        "csv": pa_csv.open_csv(csv, read_options=pa_csv.ReadOptions(block_size=10_000)),
+    }
+
+
+@pytest.mark.parametrize("stream", ["relation", "reader", "csv"])
+def test_a_stream_that_fails(stream: str) -> None:
+    """It fails with an error of ours that says nothing of what stands in it."""
+    with pytest.raises(UnreadableInputError, match="the tables cannot be read") as raised:
+        loganon.anonymize(failing(3000)[stream])
     assert "203.0.113.9" not in str(raised.value)
     assert raised.value.__cause__ is None
 

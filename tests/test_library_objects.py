@@ -21,7 +21,7 @@ from loganon.store.mend import LostRecordsError
 from support.runs import KEY, NOW, lines, plain_policy
 
 WAYS: dict[str, Callable[[Any], Any]] = {
-    "pickle": lambda given: pickle.loads(pickle.dumps(given)),  # noqa: S301 - that is the case
+    "pickle": lambda given: pickle.loads(pickle.dumps(given)),
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -32,6 +33,8 @@ from loganon.sources.objects import expand_objects
 from loganon.status.facts import sealed_until
 from loganon.store import DamagedCellError, open_standing, parse_place
 from loganon.summary import Summary
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,14 @@ def run(
     """
     require_threads()
     reading = Reading(
-        lookups=open_lookups(provider_db, trusted_proxies),
+        lookups=open_lookups(several(provider_db, "provider_db"), several(trusted_proxies, "trusted_proxies")),
         format=resolve(format),
         timezone=named_zone(timezone),
         stream=stream,
-        exclude=parse_rules(exclude, where="exclude"),
+        exclude=parse_rules(several(exclude, "exclude"), where="exclude"),
     )
     return job.run(
-        [Input(each, reading) for log in logs for each in expand_objects(str(log))],
+        [Input(each, reading) for log in several(logs, "logs") for each in expand_objects(str(log))],
         policy=policy if isinstance(policy, Policy) else named_policy(policy),
         store=parse_place(store, options=client_options(storage_options), accept_versioned=accept_versioned),
         key=key_of(key),
@@ -168,12 +171,12 @@ def batches(
     policy = load_policy(policy) if not isinstance(policy, Policy) else policy
     treat = RowLevel(
         policy=policy,
-        lookups=open_lookups(provider_db, trusted_proxies),
+        lookups=open_lookups(several(provider_db, "provider_db"), several(trusted_proxies, "trusted_proxies")),
         window=window_of(policy, now),
         format=resolve(format),
-        rules=parse_rules(exclude, where="exclude"),
-        timezone=timezone,
-        fields=tuple(fields),
+        rules=parse_rules(several(exclude, "exclude"), where="exclude"),
+        timezone=any_zone(timezone),
+        fields=several(fields, "fields"),
     )
     return _results(treat, feeds_of(lines, blocks=blocks, batch_bytes=batch_bytes))
 
@@ -236,6 +239,20 @@ def named_zone(zone: tzinfo | None) -> tzinfo | None:
         return zone
     fix = 'Give ZoneInfo("Europe/Berlin") or datetime.UTC'
     raise ConfigurationError("the zone has no name", where="timezone", fix=fix)
+
+
+def any_zone(zone: tzinfo | None) -> tzinfo | None:
+    """The zone, whether it has a name or not; ConfigurationError for a name alone."""
+    if zone is None or isinstance(zone, tzinfo):
+        return zone
+    raise ConfigurationError("the zone is no tzinfo", where="timezone", fix='Give ZoneInfo("Europe/Berlin")')
+
+
+def several(values: Iterable[_Value], name: str) -> tuple[_Value, ...]:
+    """The values of an argument that takes several; TypeError for one text or table, which would be taken in pieces."""
+    if isinstance(values, str | bytes | Mapping):
+        raise TypeError(f"{name} takes several: give a list, also of one")
+    return tuple(values)
 
 
 def utc(moment: datetime) -> datetime:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from datetime import UTC, tzinfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +22,6 @@ COLUMNS = frozenset({"time", "host", *SIGNALS.values(), *(raw for row in FIELDS.
 LINE = "line"
 _NUMBERS = JUDGED - {"time"}  # which have no empty answer: where they are left out, each row is as if it had `-`
 _FLAGS = frozenset(SIGNALS.values())
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = 1e11
 """A larger time since 1970 is in ms, us or ns, of which a fraction says nothing that is kept."""
 _CALENDAR = (-62_135_596_800, 253_402_300_799)
@@ -76,32 +74,6 @@ class ColumnParser:
         )
 
 
-def make_table(columns: Mapping[str, Any]) -> pa.Table:
-    """The columns as a table, of those that are taken; ConfigurationError where one is no column."""
-    arrays: dict[str, Any] = {}
-    for name, values in columns.items():
-        if name in COLUMNS or name == LINE:
-            try:
-                arrays[name] = _array(values)
-            except (pa.ArrowException, TypeError, ValueError, OverflowError):  # whose messages quote values
-                raise _unfit(name, "holds values of several types, or none that Arrow has") from None
-    try:
-        return pa.table(arrays)
-    except (pa.ArrowException, TypeError, ValueError):
-        fix = "Give one value for each access in each of them"
-        raise ConfigurationError("the columns are not equally long", where="lines", fix=fix) from None
-
-
-def _array(values: Any) -> Any:
-    """The values as an array. Moments with an offset are made UTC here: pyarrow drops it if a variable says so."""
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        return values
-    if isinstance(values, list | tuple) and any(isinstance(each, datetime) and each.tzinfo for each in values):
-        micros = [None if each is None else (each - _EPOCH) // timedelta(microseconds=1) for each in values]
-        return pa.array(micros, pa.int64()).cast(pa.timestamp("us", "UTC"))
-    return pa.array(values)
-
-
 def _refused(texts: Mapping[str, pa.Array], rows: int) -> tuple[dict[str, int], pa.Array | None]:
     """How many rows are `too_long` or `binary`, by reason, and which are neither (None: all)."""
     long = binary = pa.repeat(pa.scalar(value=False), rows)
@@ -138,14 +110,14 @@ def _text(name: str, column: pa.Array) -> pa.Array:
         kind = column.type
     read = next((read for test, read in _READERS if test(kind)), None)
     if read is None:
-        raise _unfit(name, f"is of the type {kind}")
+        raise unfit(name, f"is of the type {kind}")
     return pc.fill_null(read(column), _EMPTY)
 
 
 def _whole(name: str, column: pa.Array) -> pa.Array:
     """Numbers without a fraction, as pandas has them where one is missing; another is no status and no size."""
     if name not in JUDGED:
-        raise _unfit(name, f"is of the type {column.type}")
+        raise unfit(name, f"is of the type {column.type}")
     column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), pa.scalar(1e15, column.type)))
     numbers = pc.if_else(whole, column, pa.scalar(-2.0, column.type)).cast(pa.int64())  # -2: no status, no size
@@ -183,14 +155,14 @@ def _moments(column: pa.Array, zone: tzinfo) -> pa.Array:
         try:
             return _as_moments(column, zone)
         except pa.ArrowException:
-            raise _unfit("time", "holds moments that no calendar has") from None
+            raise unfit("time", "holds moments that no calendar has") from None
     if pa.types.is_floating(kind):
         column = _double(column)
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
         column = pc.if_else(pc.greater(column, _SECONDS), pc.floor(column), column)
         texts = column.cast(pa.string()).cast(pa.binary())
     elif pa.types.is_boolean(kind):
-        raise _unfit("time", f"is of the type {kind}")
+        raise unfit("time", f"is of the type {kind}")
     else:
         texts = _text("time", column)
     encoded = pc.fill_null(texts, _EMPTY).dictionary_encode()
@@ -217,6 +189,7 @@ def _within(column: pa.Array) -> pa.Array:
     return pc.if_else(inside, column, pa.scalar(None, column.type))
 
 
-def _unfit(name: str, what: str) -> ConfigurationError:
+def unfit(name: str, what: str) -> ConfigurationError:
+    """The error of a column that is not taken."""
     fix = "Give texts or whole numbers, and the time as a timestamp, a text or the time since 1970"
     return ConfigurationError(f"the column `{name}` {what}", where="lines", fix=fix)

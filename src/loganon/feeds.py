@@ -14,18 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loganon.chunks import Chunk
-from loganon.columns import COLUMNS, LINE, make_table, plain
+from loganon.columns import COLUMNS, LINE, plain
 from loganon.errors import ConfigurationError, UnreadableDataError, UnreadableInputError
 from loganon.parse import whole_lines
 from loganon.sources import Source, open_log
 from loganon.sources.cutter import Cutter
-from loganon.sources.stdin import Stream
+from loganon.sources.stdin import Stream, waited
+from loganon.tables import ArrowStream, is_arrow, require_once, tables_of
 
 BATCH_BYTES = 8 << 20
 _SLICE_ROWS = 1 << 16
 _END = object()
 _BYTES = (bytes, bytearray, memoryview)
-_ARROW = (pa.Table, pa.RecordBatch, pa.RecordBatchReader, pl.DataFrame)
 
 
 @runtime_checkable
@@ -34,15 +34,6 @@ class BinaryFile(Protocol):
 
     def read(self, limit: int, /) -> bytes:
         """At most `limit` bytes; none at the end."""
-        ...
-
-
-@runtime_checkable
-class ArrowStream(Protocol):
-    """What hands its rows to Arrow: tables of pandas, DuckDB and others."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """The rows, as Arrow's C interface has them."""
         ...
 
 
@@ -74,20 +65,20 @@ Feed: TypeAlias = LineFeed | ColumnFeed
 def feeds_of(given: Given, *, blocks: bool = False, batch_bytes: int = BATCH_BYTES) -> Iterator[Feed]:
     """The feeds of what is given, read as they are asked for, about `batch_bytes` of lines at a time.
 
-    With `blocks` the elements of an iterable are pieces of one stream of bytes, cut anywhere.
+    With `blocks` the elements of an iterable are pieces of one stream of bytes, cut anywhere. TypeError and
+    ConfigurationError for what is none of these are raised by the call.
     """
     if isinstance(given, str):
         raise TypeError('a str is neither lines nor a log: give bytes, a list of lines, or Path("access.log")')
     if isinstance(given, _BYTES):
-        yield LineFeed(_cut([bytes(given)], batch_bytes))
-    elif isinstance(given, Mapping) or _is_arrow(given):
-        yield _tabular(_tables(given), batch_bytes)
-    elif isinstance(given, Path) or _is_file(given):
-        yield from _log(given, batch_bytes)
-    elif isinstance(given, Iterable):
-        yield from _of_elements(iter(given), blocks=blocks, batch_bytes=batch_bytes)
-    else:
-        raise TypeError(f"lines cannot be had from {type(given).__name__}")
+        return iter((LineFeed(_cut([bytes(given)], batch_bytes)),))
+    if isinstance(given, Mapping) or is_arrow(given):
+        return (_tabular(each, batch_bytes) for each in (tables_of(given),))
+    if isinstance(given, Path) or _is_file(given):
+        return _log(given, batch_bytes)
+    if isinstance(given, Iterable):
+        return _of_elements(iter(given), blocks=blocks, batch_bytes=batch_bytes)
+    raise TypeError(f"lines cannot be had from {type(given).__name__}")
 
 
 def _of_elements(elements: Iterator[Any], *, blocks: bool, batch_bytes: int) -> Iterator[Feed]:
@@ -98,8 +89,8 @@ def _of_elements(elements: Iterator[Any], *, blocks: bool, batch_bytes: int) -> 
     if isinstance(first, Path) or _is_file(first):
         for each in everything:
             yield from _log(each, batch_bytes)
-    elif isinstance(first, Mapping) or _is_arrow(first):
-        yield _tabular((table for each in everything for table in _tables(each)), batch_bytes)
+    elif isinstance(first, Mapping) or is_arrow(first):
+        yield _tabular((table for each in everything for table in tables_of(each)), batch_bytes)
     elif blocks:
         yield LineFeed(_cut(map(_encoded, everything), batch_bytes))
     else:
@@ -115,6 +106,8 @@ def _log(given: Path | BinaryFile, batch_bytes: int) -> Iterator[Feed]:
         with open_log(str(given)) as log:
             yield LineFeed(_read(log, str(given), batch_bytes), str(given))
         return
+    if not _is_file(given):
+        raise TypeError(f"the first element was a log, and this one is {type(given).__name__}")
     where = "the open file"
     yield LineFeed(_read(Stream(_Reader(given, where)), where, batch_bytes), where)
 
@@ -127,7 +120,7 @@ def _read(source: Source, where: str, batch_bytes: int) -> Iterator[Chunk]:
 
 
 class _Reader:
-    """An open file whose failures are told as its own."""
+    """An open file whose failures are told as its own; bytes of any kind."""
 
     def __init__(self, file: BinaryFile, where: str) -> None:
         self._file = file
@@ -136,10 +129,13 @@ class _Reader:
     def read(self, limit: int, /) -> bytes:
         """At most `limit` bytes."""
         try:
-            return self._file.read(limit) or b""
+            block: object = waited(self._file, limit)
         except OSError as error:
-            what = f"it cannot be read: {error.strerror}"
+            what = f"it cannot be read: {error.strerror or type(error).__name__}"
             raise UnreadableInputError(what, where=self._where, fix="Open it again") from None
+        if not isinstance(block, _BYTES):
+            raise _as_text()
+        return bytes(block)
 
 
 def _cut(blocks: Iterable[bytes], batch_bytes: int) -> Iterator[Chunk]:
@@ -207,6 +203,7 @@ def _only(table: pa.Table, known: list[str]) -> pa.Table:
     if missing := set(known) - set(table.column_names):
         what = f"a table lacks the column `{min(missing)}` that the first one has"
         raise ConfigurationError(what, where="lines", fix="Give tables of the same columns")
+    require_once(name for name in table.column_names if name in COLUMNS)
     return table.select(known)
 
 
@@ -220,6 +217,7 @@ def _lines_of(tables: Iterable[pa.Table], name: str) -> Iterator[bytes]:
     for table in tables:
         if name not in table.column_names:
             raise ConfigurationError(f"a table has no column `{name}`", where="lines", fix="Give tables alike")
+        require_once(each for each in table.column_names if each == name)
         for part in _slices(table.select([name])):
             column = plain(part[name])
             if not _is_text(column.type):
@@ -243,35 +241,12 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _tables(given: Any) -> Iterator[pa.Table]:
-    """The table, or one after another where it is a stream of them."""
-    if isinstance(given, Mapping):
-        yield make_table(given)
-    elif isinstance(given, pa.RecordBatchReader):
-        yield from (pa.Table.from_batches([batch]) for batch in given)
-    elif isinstance(given, pa.Table):
-        yield given
-    elif isinstance(given, pa.RecordBatch):
-        yield pa.Table.from_batches([given])
-    elif isinstance(given, pl.DataFrame):
-        yield given.to_arrow()
-    elif _is_arrow(given):
-        try:
-            reader = pa.RecordBatchReader.from_stream(given)
-        except pa.ArrowException:  # a column of its own, such as a Series
-            yield pa.table({LINE: pa.chunked_array(given)})
-        else:
-            yield from _tables(reader)
-    else:
-        raise TypeError(f"the first element was a table, and this one is {type(given).__name__}")
-
-
-def _is_arrow(given: object) -> TypeGuard[ArrowStream]:
-    return isinstance(given, _ARROW) or hasattr(given, "__arrow_c_stream__")
-
-
 def _is_file(given: object) -> TypeGuard[BinaryFile]:
     if isinstance(given, io.TextIOBase):
-        what = "the file is open as text, which changes line ends and fails on bytes that are none"
-        raise ConfigurationError(what, where="lines", fix='Open it with open(path, "rb")')
+        raise _as_text()
     return hasattr(given, "read")
+
+
+def _as_text() -> ConfigurationError:
+    what = "the file is open as text, which changes line ends and fails on bytes that are none"
+    return ConfigurationError(what, where="lines", fix='Open it with open(path, "rb")')

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from loganon.api import window_of
+from loganon.api import any_zone, several, window_of
 from loganon.exclude import parse_rules
 from loganon.fields import REQUESTS
 from loganon.formats.given import resolve
@@ -108,9 +108,9 @@ def _prepared(
     now: datetime | None,
 ) -> tuple[Carried, How | None]:
     chosen = policy_of(policy)
-    lookups = open_lookups(provider_db, trusted_proxies)
-    rules = parse_rules(exclude, where="exclude")
-    how = how_of(lines, resolve(name), timezone, fields, "the DataFrame")
+    lookups = open_lookups(several(provider_db, "provider_db"), several(trusted_proxies, "trusted_proxies"))
+    rules = parse_rules(several(exclude, "exclude"), where="exclude")
+    how = how_of(lines, resolve(name), any_zone(timezone), several(fields, "fields"), "the DataFrame")
     return carry(chosen, lookups, rules, window_of(chosen, now)), how
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from loganon import job
-from loganon.api import client_options, key_of, named_zone, utc
+from loganon.api import client_options, key_of, named_zone, several, utc
 from loganon.batching import account, coverage, versions
 from loganon.chunks import Window
 from loganon.errors import BusyError, ConfigurationError, InputOutputError, printable
@@ -76,18 +76,17 @@ def write(
     The lines must be the same whenever Spark reads them again. Raises ConfigurationError and BusyError; other errors
     are in `summary.errors`.
     """
-    if not batch_id:
-        raise ConfigurationError("the batch has no id", where="batch_id", fix="Name it, such as by its day or offsets")
+    _require_id(batch_id)
     check_writer(writer)
     context_of(lines.sparkSession)
     moment = utc(now) if now else datetime.now(UTC)
     reading = Reading(
-        lookups=open_lookups(provider_db, trusted_proxies),
+        lookups=open_lookups(several(provider_db, "provider_db"), several(trusted_proxies, "trusted_proxies")),
         format=resolve(format),
         timezone=named_zone(timezone),
         stream=stream,
-        exclude=parse_rules(exclude, where="exclude"),
-        fields=tuple(fields),
+        exclude=parse_rules(several(exclude, "exclude"), where="exclude"),
+        fields=several(fields, "fields"),
     )
     work = Writing(lines, reading, batch_id, writer=writer, wait=wait, now=moment)
     summary = job.carry_out(
@@ -100,6 +99,13 @@ def write(
     )
     job.advise(summary, [reading])
     return summary
+
+
+def _require_id(given: object) -> None:
+    """Nothing for a text; a number, such as the bare epoch of a query, is one that other queries have, too."""
+    if not isinstance(given, str) or not given:
+        fix = 'Name it by a text, such as its day or f"{query}-{epoch}"'
+        raise ConfigurationError("the batch has no id", where="batch_id", fix=fix)
 
 
 class Writing:
