@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from loganon.errors import ConfigurationError
+from loganon.periods import parse_period
 from loganon.policy import PolicyError, bundled, from_canonical, load_policy, parse_policy
 from support.runs import PLAIN
 
@@ -107,6 +108,22 @@ def test_frozen() -> None:
         policy.version = 2
     with pytest.raises(ValidationError):
         policy.fields.time = None
+
+
+def test_a_copy_with_other_values_means_what_they_say() -> None:
+    """Nothing of what the policy was asked before is left in it: a store would be frozen with the old age."""
+    policy = load_policy("imos")
+    assert "6 weeks" in policy.canonical
+    assert policy.sha256
+    assert policy.networks == {}
+    assert "file" in policy.spec.schema.names
+    week, pathless = parse_period("7 days"), policy.fields.model_copy(update={"file": None})
+    for deep in (False, True):
+        copied = policy.model_copy(update={"keep_for": week, "fields": pathless}, deep=deep)
+        again = from_canonical(copied.canonical, where="store")
+        assert (again, again.keep_for, again.fields.file) == (copied, week, None)
+        assert copied.sha256 == again.sha256 != policy.sha256
+        assert "file" not in copied.spec.schema.names
 
 
 @pytest.mark.parametrize("text", ["{}", "no json", '{"name": 1}', "[]"])

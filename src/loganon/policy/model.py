@@ -6,9 +6,10 @@ Every key carries its description and the order of its values; the field's own k
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
@@ -64,6 +65,13 @@ class Policy(Meaning, BaseModel):
     also_expire: tuple[AlsoExpire, ...] = Field(default=(), strict=False)
     hold: tuple[Hold, ...] = Field(default=(), strict=False)
     fields: _Fields
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The policy with other values, not judged; nothing that followed from the old ones is left in it."""
+        copied = super().model_copy(update=update, deep=deep)
+        for followed in vars(copied).keys() - type(self).model_fields.keys():
+            del vars(copied)[followed]
+        return copied
 
     @cached_property
     def canonical(self) -> str:
