@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from loganon import anonymize
 from loganon.chunks import Chunk
 from loganon.errors import ConfigurationError, MissingInputError
 from loganon.formats import Format, load_formats
@@ -102,6 +103,60 @@ def test_what_is_wrong_is_refused(given: str) -> None:
     """An unknown directive, time conversion or name, and a template without a time."""
     with pytest.raises(ConfigurationError):
         read(resolve(given), "")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("apache:combined", "without apache:"),
+        ('nginx: -  [] ""   ""', "in single quotes"),  # the shell took the variables away
+        ("%h %l %u %t", "Put `apache:`"),
+        ("$remote_addr [$time_local]", "Put `nginx:`"),
+    ],
+)
+def test_what_is_no_string_of_a_server_says_what_is_meant(given: str, says: str) -> None:
+    """A nickname behind `apache:`, a string in double quotes, and one without its server: the way out is named."""
+    with pytest.raises(ConfigurationError) as caught:
+        resolve(given)
+    assert says in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("server { access_log /a.log main; }\n", "defined elsewhere"),
+        ("CustomLog ${DIR}/a.log combined\n", "defined elsewhere"),
+        ("203.0.113.7 - - no configuration at all\n", "defines no log format"),
+    ],
+)
+def test_a_site_without_the_format_it_uses(text: str, says: str, tmp_path: Path) -> None:
+    """A configuration that uses a format of another file, and one of none, are refused; no other is taken for it."""
+    (tmp_path / "site.conf").write_text(text)
+    with pytest.raises(ConfigurationError, match=says):
+        resolve(source=str(tmp_path / "site.conf"))
+
+
+@pytest.mark.parametrize(
+    ("given", "line", "want"),
+    [
+        (
+            'nginx:$remote_addr [$time_local] "$request" $status',
+            f'::1 {T} "GET /a H" 200',
+            {"success": True, "bytes": 0},
+        ),
+        (
+            'nginx:$remote_addr [$time_local] "$request" $bytes_sent',
+            f'::1 {T} "GET /a H" 9',
+            {"success": False, "bytes": 9},
+        ),
+        ("apache:%h %t", f"::1 {T}", {"success": False, "bytes": 0, "file": "{invalid}", "browser": "unknown"}),
+    ],
+)
+def test_a_string_without_status_or_size(given: str, line: str, want: dict[str, Any]) -> None:
+    """What the server does not log has its field's empty answer: no success, no bytes."""
+    result = anonymize([line], format=given)
+    assert not any(result.rejected.values())
+    assert result.table.to_pylist()[0].items() >= want.items()
 
 
 def test_personal() -> None:

@@ -96,6 +96,9 @@ def named_format(name: str) -> Format | None:
     if name not in formats:
         near = difflib.get_close_matches(name, formats, n=1)
         fix = f'Did you mean "{near[0]}"?' if near else f"Known are auto, {', '.join(formats)}"
+        server = "apache" if "%" in name else "nginx" if "$" in name else ""
+        if server:
+            fix = f"Put `{server}:` before the server's own string"
         raise ConfigurationError(f'no log format is named "{name}"', where="--format", fix=fix)
     return formats[name]
 

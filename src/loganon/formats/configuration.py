@@ -98,7 +98,17 @@ class _Configuration(ABC):
         used = list(dict.fromkeys(each for each in self.used if each in self.formats))
         if len(used) == 1:
             return self.formats[used[0]]
-        if not used and len(self.formats) == 1:
+        if self.used and not used:
+            raise ConfigurationError(
+                "the log format that is used here is defined elsewhere",
+                where=where,
+                fix="Name the main configuration, which includes this one",
+            )
+        if not self.formats:
+            raise ConfigurationError(
+                "the configuration defines no log format", where=where, fix="Name nginx's or Apache's main one"
+            )
+        if len(self.formats) == 1:
             return next(iter(self.formats.values()))
         raise ConfigurationError(
             "it is not certain which log format is meant", where=where, fix=f"Name one behind a colon: {known}"
@@ -142,9 +152,10 @@ class _Nginx(_Configuration):
         if key == "log_format" and len(words) > 2:
             self.formats[words[1]] = _nginx_format(words)
         elif key == "access_log" and len(words) > 1 and words[1] != "off":
-            named = len(words) > 2 and "=" not in words[2]
-            self.formats.setdefault("combined", LogFormat("nginx", _COMBINED, name="combined"))
-            self.used.append(words[2] if named else "combined")
+            name = words[2] if len(words) > 2 and "=" not in words[2] else "combined"
+            if name == "combined":
+                self.formats.setdefault(name, LogFormat("nginx", _COMBINED, name=name))
+            self.used.append(name)
         return None
 
 
@@ -217,7 +228,7 @@ def _is_nginx(text: str) -> bool:
     """A configuration of nginx: its directives end with a semicolon."""
     return bool(
         re.search(
-            r"^\s*(?:log_format|http|events|include|access_log|user|server)\b[^\n]*[;{'\"]\s*(?:#.*)?$",
+            r"^\s*(?:log_format|http|events|include|access_log|user|server)\b[^\n]*[;{}'\"]\s*(?:#.*)?$",
             text,
             re.MULTILINE,
         )

@@ -73,6 +73,11 @@ def _of(found: LogFormat) -> Format:
     """The format that a server's string describes; lines are cut as its directives say."""
     tokens = tokens_of(found.template, found.server)
     check_tokens(tokens)
+    if not any(token.directive for token in tokens):
+        raise ConfigurationError(
+            "the log format has no directive",
+            fix=f"Give the whole string, in single quotes, or a name of `loganon formats` without {found.server}:",
+        )
     form = time_form(tokens)
     if form is None:
         raise ConfigurationError("the log format has no time", fix="Add one to the server's configuration")

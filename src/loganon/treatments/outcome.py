@@ -6,10 +6,10 @@ import polars as pl
 
 
 def success_flag(statuses: pl.Series) -> tuple[pl.Series, ...]:
-    """True for a status of 100 to 399; 0 stands for a status that the log does not have."""
-    return (statuses.is_between(100, 399),)
+    """True for a status of 100 to 399; 0, and null where the format has none, stand for a missing status."""
+    return (statuses.cast(pl.Int16).is_between(100, 399).fill_null(value=False),)
 
 
 def as_it_is(values: pl.Series) -> tuple[pl.Series, ...]:
-    """The numbers themselves: they are summed before they are stored."""
-    return (values,)
+    """The numbers themselves, 0 for null, where the format has none: they are summed before they are stored."""
+    return (values.cast(pl.Int64).fill_null(0),)
