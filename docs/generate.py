@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 
 import click
 from pydantic.fields import FieldInfo
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 from loganon import errors
 from loganon.cli import root
 from loganon.formats import load_formats
+from loganon.formats.columns import RAW
 from loganon.policy import bundled, load_policy
 from loganon.policy.outline import known_keys
 from loganon.report import KEYS as REPORT_KEYS
@@ -27,6 +29,64 @@ HERE = Path(__file__).parent
 _NOTE = "<!-- written by docs/generate.py; `make docs` renews it -->\n"
 
 
+_OWN_FORMAT = """
+## A format of your own
+
+The server's own string, in single quotes, so that the shell leaves it alone; or the file where it stands:
+
+```sh
+loganon preview access.log --format 'nginx:$remote_addr - [$time_local] "$request" $status $request_time'
+loganon preview access.log --format-from /etc/nginx/nginx.conf
+loganon preview access.log --format-from /etc/apache2/apache2.conf:combined
+```
+
+All else is a TOML file for `--format-file`, or `format_file` in the configuration. JSON lines under keys of your own:
+
+```toml
+title    = "Access log of our API gateway"
+vendor   = "https://wiki.example.org/gateway-log"  # where the format is described
+dialect  = "jsonlines"
+requires = ["client", "path", "status"]            # lines without these are malformed
+
+[keys]                                             # of several names the first that a line has is read
+time   = ["requestTime", "@timestamp"]
+client = ["identity.sourceIp", "ip"]               # a dot goes into an object, [0] into a list
+path   = ["request|target", '"url.path"']          # the target of a request line; a key with a dot in it
+status = ["status"]
+bytes  = ["responseLength"]
+agent  = ["headers.User-Agent[0]"]
+```
+
+Columns between blanks, tabs or commas, with a header (`#Fields:`, or a first row) or without:
+
+```toml
+title     = "Export of our CDN"
+vendor    = "https://wiki.example.org/cdn-export"
+dialect   = "delimited"
+delimiter = "comma"                                # or "tab"; "blank": a tab or spaces
+header    = "row"                                  # with "comma"; "fields": lines that begin with `#Fields:`
+fields    = ["date", "time", "ip", "uri", "code"]  # the columns of a log without header
+zone      = "utc"                                  # times without an offset
+
+[columns]
+time   = ["date time"]                             # a date and a time of day
+client = ["ip"]
+path   = ["uri"]
+status = ["code"]
+```
+
+With `dialect = "template"` the server's string stands under `template`. A file reads nothing but what it names. What
+stands on the left of a key or column is one of these:
+
+RAW.
+
+`path` may be a whole URL; `duration_…` is for the field `response_time`; `cookie`, `dnt` and `gpc` for a policy's
+`[consent]`. Times are told apart by their shape: ISO 8601, `10/Oct/2026:13:55:36 +0000`, a number since 1970 in
+anything from seconds to microseconds. `[decode]` says how a column is written besides, as in `agent = "plus"`: `plus`
+(`+` for a blank), `percent_twice` (`%20`, `%2520`), `escapes` (`\\x22`, as nginx and Apache write it).
+"""
+
+
 def formats() -> str:
     """The table of log formats."""
     rows = ["# Log formats", "", _NOTE, "| name | what it is | example |", "|---|---|---|"]
@@ -34,7 +94,8 @@ def formats() -> str:
         line = next((example.line for example in fmt.examples if not example.reject), "")
         shown = line.splitlines()[-1] if line else ""
         rows.append(f"| `{fmt.name}` | [{_cell(fmt.title)}]({fmt.vendor}) | `{_cell(shown)}` |")
-    return "\n".join(rows) + "\n"
+    names = ", ".join(f"`{name}`" for name in RAW)
+    return "\n".join(rows) + "\n" + _OWN_FORMAT.replace("RAW", fill(names, 118))
 
 
 def options() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import pytest
 from loganon import anonymize
 from loganon.chunks import Chunk
 from loganon.errors import ConfigurationError, MissingInputError
+from loganon.exclude import SIGNALS
+from loganon.fields import FIELDS
 from loganon.formats import Format, load_formats
+from loganon.formats.columns import RAW
 from loganon.formats.given import resolve
 from loganon.parse import directives_of, make_parser
 from support.cli import Command, Inside
@@ -224,6 +228,69 @@ def test_a_format_file(tmp_path: Path) -> None:
         resolve("combined", file=file)
     with pytest.raises(MissingInputError):
         resolve(file=tmp_path / "none.toml")
+
+
+TABLES = re.findall(
+    r"```toml\n(.*?)```", (Path(__file__).parent.parent / "docs/formats.md").read_text("utf-8"), re.DOTALL
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            TABLES[0],
+            '{"requestTime":"10/Oct/2026:13:55:36 +0000","ip":"203.0.113.7","url.path":"/a?x","status":"200","x":"y"}',
+        ),
+        (TABLES[1], "date,time,uri,ip,code\n2026-10-10,13:55:36,/a?x,203.0.113.7,200"),
+        (TABLES[1], "2026-10-10,13:55:36,203.0.113.7,/a?x,200"),
+    ],
+)
+def test_the_format_files_of_the_documentation(tmp_path: Path, text: str, line: str) -> None:
+    """What docs/formats.md gives as an example of a format file reads such lines, and `preview` knows each name."""
+    (tmp_path / "own.toml").write_text(text)
+    (tmp_path / "access.log").write_text(line + "\n")
+    found = read(resolve(file=tmp_path / "own.toml"), line)
+    assert found.items() >= {"client": "203.0.113.7", "path": "/a?x", "status": 200}.items()
+    done = Inside(tmp_path)("preview", "access.log", "--format-file", "own.toml")
+    assert (done.code, "1 of 1 lines read" in done.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("client =", "clinet ="), "expected client"),
+        (('requires = ["client"', 'requires = ["ip"'), r"\[requires\] names 'ip'"),
+        (("jsonlines", "json"), "'dialect' must be one of"),
+        (("[keys]", "example = 5\n[keys]"), "'example' must be a list"),
+        (("[keys]", "example = [5]\n[keys]"), "each example must be a table"),
+        (("[keys]", '[decode]\nagnet = "plus"\n[keys]'), "expected agent"),
+        (("jsonlines", 'template"\noptional = 5\ntemplate = "%h %t'), "'optional' must be a list"),
+    ],
+)
+def test_a_mistake_in_a_format_file(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    """It is named with the file as it was given (78): an unknown name left its field empty in every line, unseen."""
+    text = TABLES[0].replace(*change)
+    assert text != TABLES[0]
+    if "template" in text:
+        text = text[: text.index("requires")]
+    (tmp_path / "own.format").write_text(text)
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        resolve(file=tmp_path / "own.format")
+    assert caught.value.where == str(tmp_path / "own.format")
+
+
+def test_a_row_of_names_stands_between_commas(tmp_path: Path) -> None:
+    """A header that is a row is known by its commas: with another delimiter its log would be malformed (78)."""
+    (tmp_path / "own.toml").write_text(TABLES[1].replace('"comma"', '"tab"', 1))
+    with pytest.raises(ConfigurationError, match="needs 'comma'"):
+        resolve(file=tmp_path / "own.toml")
+
+
+def test_the_names_of_raw_columns() -> None:
+    """A format file may name each raw column that a field or a consent reads, and no other."""
+    read_by_fields = {name for row in FIELDS.values() for name in row.raw}
+    assert set(RAW) == read_by_fields | set(SIGNALS.values())
 
 
 def test_a_time_without_a_year() -> None:

@@ -44,7 +44,10 @@ def unknown_format(path: str, found: Detection) -> SkippedError:
     """No format fits a log: the nearest ones, and where or how far each failed (offsets and shares, never text)."""
     if found.other:
         return no_log(path, found.other)
-    fix = "See `loganon formats`, and name one with --format, or a W3C log's missing header with --fields"
+    fix = (
+        "See `loganon formats`, and name one with --format, or say what it is: the server's own string (--format), "
+        "the keys of your JSON (--format-file, docs/formats.md), a W3C log's missing header (--fields)"
+    )
     return SkippedError("no_format", what_fits(found), where=path, fix=fix)
 
 

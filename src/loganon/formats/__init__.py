@@ -116,6 +116,8 @@ def parse_format(name: str, text: str) -> Format:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _mistake(name, str(error)) from None
+    if data.get("dialect", DIALECTS[0]) not in DIALECTS:
+        raise _mistake(name, f"'dialect' must be one of {', '.join(DIALECTS)}")
     if data.get("dialect") in COLUMN_KEYS:
         return _columnar(name, data)
     unknown = sorted(set(data) - _KEYS)
@@ -124,14 +126,13 @@ def parse_format(name: str, text: str) -> Format:
     for key in ("title", "vendor", "dialect", "template") if "like" not in data else ("title", "vendor", "like"):
         if not isinstance(data.get(key), str) or not data[key]:
             raise _mistake(name, f"{key!r} must be a text")
-    for key, allowed in (("dialect", DIALECTS), ("escape", ESCAPES), ("time", TIMES)):
+    for key, allowed in (("escape", ESCAPES), ("time", TIMES)):
         if key in data and data[key] not in allowed:
             raise _mistake(name, f"{key!r} must be one of {', '.join(allowed)}")
-    optional = tuple(str(piece) for piece in data.get("optional", ()))
-    for piece in optional:
-        if piece not in data["template"]:
-            raise _mistake(name, "each piece of 'optional' must stand in the template")
     template = data.get("template", "")
+    optional = tuple(str(piece) for piece in _listed(name, data, "optional"))
+    if not all(piece in template for piece in optional):
+        raise _mistake(name, "each piece of 'optional' must stand in the template")
     syntax = syntax_of(template)
     form = time_form(tokens_of(template, syntax))
     return Format(
@@ -146,7 +147,7 @@ def parse_format(name: str, text: str) -> Format:
         syntax=syntax,
         like=data.get("like", ""),
         sign=data.get("sign", ""),
-        examples=tuple(_example(name, entry) for entry in data.get("example", ())),
+        examples=_examples(name, data),
     )
 
 
@@ -175,7 +176,7 @@ def _columnar(name: str, data: Mapping[str, Any]) -> Format:
         escape="none",
         time=data.get("time", "any"),
         columns=columns,
-        examples=tuple(_example(name, entry) for entry in data.get("example", ())),
+        examples=_examples(name, data),
     )
 
 
@@ -191,7 +192,20 @@ def _like(fmt: Format, formats: Mapping[str, Format]) -> Format:
     )
 
 
-def _example(name: str, entry: Mapping[str, object]) -> Example:
+def _listed(name: str, data: Mapping[str, Any], key: str) -> list[Any]:
+    values = data.get(key, [])
+    if not isinstance(values, list):
+        raise _mistake(name, f"{key!r} must be a list")
+    return values
+
+
+def _examples(name: str, data: Mapping[str, Any]) -> tuple[Example, ...]:
+    return tuple(_example(name, entry) for entry in _listed(name, data, "example"))
+
+
+def _example(name: str, entry: object) -> Example:
+    if not isinstance(entry, dict):
+        raise _mistake(name, "each example must be a table")
     unknown = sorted(set(entry) - _EXAMPLE_KEYS)
     if unknown:
         raise _mistake(name, f"unknown key {unknown[0]!r} in an example")

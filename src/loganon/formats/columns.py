@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 DELIMITERS = ("blank", "tab", "comma")
 HEADERS = ("fields", "row")
 DECODINGS = ("plus", "percent_twice", "escapes")
+RAW = (
+    "time", "client", "path", "request", "status", "bytes", "agent", "host", "referrer", "method", "protocol",
+    "duration_s", "duration_ms", "duration_us", "duration_ns", "cookie", "dnt", "gpc",
+)  # fmt: skip
+"""The raw columns: what of an access a field of a policy, or its consent, can be made from."""
 KEYS = {
     "delimited": frozenset({"columns", "delimiter", "quotes", "header", "fields", "requires", "decode", "zone"}),
     "jsonlines": frozenset({"keys", "requires", "decode", "zone"}),
@@ -45,15 +51,22 @@ def parse_columns(dialect: str, data: Mapping[str, object]) -> Columns:
     names = _names(data.get(table), table)
     if "time" not in dict(names):
         raise ValueError(f"[{table}] must name 'time'")
+    _known(dict(names), RAW, table)
     decode = data.get("decode", {})
     if not isinstance(decode, Mapping) or any(how not in DECODINGS for how in decode.values()):
         raise ValueError(f"each value of [decode] must be one of {', '.join(DECODINGS)}")
     for key, allowed in (("delimiter", DELIMITERS), ("header", HEADERS), ("zone", ("utc",))):
         if key in data and data[key] not in allowed:
             raise ValueError(f"{key!r} must be one of {', '.join(allowed)}")
+    if data.get("header") == "row" and data.get("delimiter") != "comma":
+        raise ValueError("a header that is a 'row' needs 'comma' as delimiter")
+    _known(decode, dict(names), "decode")
+    requires = tuple(tuple(text.split("|")) for text in _texts(data.get("requires", ()), "requires"))
+    if dialect == "jsonlines":
+        _known((name for each in requires for name in each), dict(names), "requires")
     return Columns(
         names=names,
-        requires=tuple(tuple(text.split("|")) for text in _texts(data.get("requires", ()), "requires")),
+        requires=requires,
         decode=tuple((str(raw), str(how)) for raw, how in decode.items()),
         utc=data.get("zone") == "utc",
         delimiter=str(data.get("delimiter", "blank")),
@@ -61,6 +74,15 @@ def parse_columns(dialect: str, data: Mapping[str, object]) -> Columns:
         header=str(data.get("header", "fields")),
         fields=_texts(data.get("fields", ()), "fields"),
     )
+
+
+def _known(given: Iterable[object], known: Iterable[str], key: str) -> None:
+    """ValueError for the first name that is not among the known ones."""
+    names = tuple(known)
+    for each in given:
+        if each not in names:
+            near = difflib.get_close_matches(str(each), names, n=1) or [", ".join(names)]
+            raise ValueError(f"[{key}] names {str(each)!r}, which is no column here; expected {near[0]}")
 
 
 def _names(table: object, key: str) -> Names:

@@ -49,7 +49,10 @@ def resolve(
 def _given(name: str, file: str | Path | None, source: str | None) -> Format | None:
     if file:
         path = Path(file)
-        return parse_format(path.stem, _text(path))
+        try:
+            return parse_format(path.stem, _text(path))
+        except ConfigurationError as error:  # what is known of it there is its name
+            raise ConfigurationError(error.what, where=str(path), fix=error.fix) from None
     if source:
         return _of(from_configuration(source))
     server, colon, text = name.partition(":")
