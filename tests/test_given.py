@@ -17,7 +17,7 @@ from loganon.fields import FIELDS
 from loganon.formats import Format, load_formats
 from loganon.formats.columns import RAW
 from loganon.formats.given import resolve
-from loganon.parse import directives_of, make_parser
+from loganon.parse import FORWARDED, directives_of, make_parser
 from support.cli import Command, Inside
 
 NEEDS = frozenset({"client", "request", "path", "status", "bytes", "agent", "method", "host"})
@@ -290,7 +290,7 @@ def test_a_row_of_names_stands_between_commas(tmp_path: Path) -> None:
 def test_the_names_of_raw_columns() -> None:
     """A format file may name each raw column that a field or a consent reads, and no other."""
     read_by_fields = {name for row in FIELDS.values() for name in row.raw}
-    assert set(RAW) == read_by_fields | set(SIGNALS.values())
+    assert set(RAW) == read_by_fields | set(SIGNALS.values()) | {FORWARDED}
 
 
 def test_a_time_without_a_year() -> None:

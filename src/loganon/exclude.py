@@ -16,10 +16,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loganon.addresses import Network, parse_address
+from loganon.addresses import Network
 from loganon.errors import ConfigurationError
 from loganon.hosts import site_name
 from loganon.lookups.agents import OTHER, OTHER_BOT, UNKNOWN, Agents, is_bot, load_families
+from loganon.treatments.client import read_client
 from loganon.treatments.file import request_paths
 
 BOTS = "bots"
@@ -96,11 +97,19 @@ class Exclude:
     """`exclude(columns, rows)` -> a mask of the lines that the rules leave out, and one of those without consent.
 
     `sites`: where they are named, lines of other hosts are left out, as far as the format shows the host. None stands
-    for no line. `raw`: the raw columns that are looked at.
+    for no line. `trusted`: as the treatments of a client have them, so that a list is of the same client here. `raw`:
+    the raw columns that are looked at.
     """
 
-    def __init__(self, rules: Sequence[Rule] = (), consent: Consent | None = None, sites: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule] = (),
+        consent: Consent | None = None,
+        sites: Iterable[str] = (),
+        trusted: Sequence[Network] = (),
+    ) -> None:
         self._rules = tuple(rules)
+        self._trusted = tuple(trusted)
         self._consent = consent or Consent()
         self._agents = Agents()
         self._sites = frozenset(sites)
@@ -141,10 +150,14 @@ class Exclude:
             tests.append(_by_value(columns, raw, lambda s: _methods(s, request=request) == wanted))
         if rule.client is not None:
             network = rule.client
-            tests.append(_by_value(columns, "client", lambda s: _each(s, lambda value: _within(value, network))))
+            tests.append(_by_value(columns, "client", lambda s: _each(s, lambda value: self._within(value, network))))
         if rule.browser is not None:
             tests.append(_by_value(columns, "agent", lambda s: _each(s, self._is_browser(str(rule.browser)))))
         return tests
+
+    def _within(self, value: str, network: Network) -> bool:
+        address, _ = read_client(value, self._trusted)
+        return address is not None and address.version == network.version and address in network
 
     def _is_browser(self, wanted: str) -> Callable[[str], bool]:
         if wanted.casefold() == BOTS:
@@ -196,11 +209,6 @@ def _text(value: bytes | None) -> str | None:
 
 def _each(values: pl.Series, test: Callable[[str], bool]) -> pl.Series:
     return pl.Series([value is not None and test(value) for value in values], dtype=pl.Boolean)
-
-
-def _within(token: str, network: Network) -> bool:
-    address = parse_address(token)
-    return address is not None and address.version == network.version and address in network
 
 
 def _methods(values: pl.Series, *, request: bool) -> pl.Series:

@@ -221,15 +221,16 @@ def build(
     `coded` as in `Pipeline`; `layouts`: the result has each line's, by which `render` writes it again. The rest as in
     `make_parser`.
     """
-    exclude = exclude_of(policy, rules)
+    exclude = exclude_of(policy, rules, lookups)
     needs = needs_of(policy, exclude) | ({LAYOUT} if layouts else frozenset())
-    parser = make_parser(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
+    parser = make_parser(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects, trusted=lookups.trusted_proxies)
     return Pipeline(parser, partial(Permit, policy, parser.raw, lookups, exclude, coded=coded))
 
 
-def exclude_of(policy: Policy, rules: Sequence[Rule]) -> Exclude:
+def exclude_of(policy: Policy, rules: Sequence[Rule], lookups: Lookups) -> Exclude:
     """What is left out: by the rules, for want of the policy's consent, outside of its sites."""
-    return Exclude(rules, Consent(policy.consent.require, policy.consent.exclude_when), policy.scope.sites)
+    consent = Consent(policy.consent.require, policy.consent.exclude_when)
+    return Exclude(rules, consent, policy.scope.sites, lookups.trusted_proxies)
 
 
 def needs_of(policy: Policy, exclude: Exclude) -> frozenset[str]:

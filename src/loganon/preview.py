@@ -16,7 +16,7 @@ from loganon.errors import UnreadableDataError
 from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format, load_formats, with_fields
 from loganon.lookups import Lookups
-from loganon.parse import Reject, directives_of, make_parser
+from loganon.parse import FORWARDED, Reject, directives_of, make_parser
 from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import build
 from loganon.policy import Policy
@@ -95,7 +95,7 @@ def preview(
         shares=_shares(result.table) | _private(fmt, chunk, lookups),
         rejected=result.rejected,
         rejects=result.rejects,
-        directives=tuple(_verdicts(policy, fmt)),
+        directives=tuple(_verdicts(policy, fmt, lookups)),
         warnings=tuple(zone_note(log, fmt, timezone)),
     )
 
@@ -131,7 +131,7 @@ def _shares(table: pa.Table) -> dict[str, float]:
 
 def _private(fmt: Format, chunk: Chunk, lookups: Lookups) -> dict[str, float]:
     """The share of lines whose client has an address that is not routed: the sign of a proxy before the server."""
-    parsed = make_parser(fmt, needs=frozenset({"client"}))(chunk, ())
+    parsed = make_parser(fmt, needs=frozenset({"client"}), trusted=lookups.trusted_proxies)(chunk, ())
     if "client" not in parsed.columns or not parsed.rows:
         return {}
     clients = encoded(parsed.columns["client"])
@@ -145,7 +145,7 @@ def _private(fmt: Format, chunk: Chunk, lookups: Lookups) -> dict[str, float]:
     return {"private client": pc.mean(private.take(clients.indices)).as_py()}
 
 
-def _verdicts(policy: Policy, fmt: Format) -> list[tuple[str, str]]:
+def _verdicts(policy: Policy, fmt: Format, lookups: Lookups) -> list[tuple[str, str]]:
     """Each directive of the format: the field it is kept in and how it is treated, or that it is dropped."""
     directives = directives_of(fmt)
     given = {directive.column for directive in directives}
@@ -154,4 +154,6 @@ def _verdicts(policy: Policy, fmt: Format) -> list[tuple[str, str]]:
         raw = next((raw for raw in FIELDS[name].raw if raw in given), None)
         if raw:
             kept[raw] = f"{name}, as {options.as_}"
+    if lookups.trusted_proxies and "client" in kept:
+        kept[FORWARDED] = f"{kept['client']}, behind a trusted proxy"
     return [(d.text, kept.get(d.column) or ("personal, dropped" if d.personal else "dropped")) for d in directives]

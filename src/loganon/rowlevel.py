@@ -58,7 +58,7 @@ class RowLevel:
             raise error
 
     def _rows(self, feed: ColumnFeed) -> Iterator[Result]:
-        exclude = exclude_of(self.policy, self.rules)
+        exclude = exclude_of(self.policy, self.rules, self.lookups)
         parser = ColumnParser(feed.names, needs=needs_of(self.policy, exclude), timezone=self.timezone)
         permit = Permit(self.policy, parser.raw, self.lookups, exclude, coded=False)
         for table in feed.tables:

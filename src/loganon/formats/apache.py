@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from loganon.errors import ConfigurationError
-from loganon.formats.directive import Directive, Token
+from loganon.formats.directive import LIST, Directive, Token
 
 _DIRECTIVE = re.compile(
     r"%(?P<before>[!<>,0-9]*)(?:\{(?P<argument>[^}]*)\})?(?P<behind>[!<>,0-9]*)"
@@ -73,7 +73,8 @@ _DIRECTIVES = {
     "{cookie}i": Directive("cookie", "header", personal=True),
     "{dnt}i": Directive("dnt", "header", personal=True),
     "{sec-gpc}i": Directive("gpc", "header", personal=True),
-    "{x-forwarded-for}i": Directive("client", "header", personal=True, rank=9),
+    "{x-forwarded-for}i": Directive("client", "header", personal=True, rank=LIST),
+    "{forwarded}i": Directive("client", "header", personal=True, rank=LIST),
     "{x-real-ip}i": Directive("client", "header", personal=True, rank=8),
     "{}i": _HEADER,
     "{}o": _HEADER,

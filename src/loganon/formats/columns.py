@@ -12,6 +12,7 @@ DECODINGS = ("plus", "percent_twice", "escapes")
 RAW = (
     "time", "client", "path", "request", "status", "bytes", "agent", "host", "referrer", "method", "protocol",
     "duration_s", "duration_ms", "duration_us", "duration_ns", "cookie", "dnt", "gpc",
+    "forwarded",
 )  # fmt: skip
 """The raw columns: what of an access a field of a policy, or its consent, can be made from."""
 KEYS = {

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+LIST = 9
+"""The rank of a list of forwarded addresses among what may be the client."""
+
 
 @dataclass(frozen=True, slots=True)
 class Directive:
@@ -38,6 +41,6 @@ class Token:
         """The value ends where its enclosure does."""
         return bool(self.enclosed)
 
-    def without_column(self) -> Token:
-        """The token, with nothing of its value kept."""
-        return self if self.directive is None else replace(self, directive=replace(self.directive, column=None))
+    def with_column(self, column: str | None) -> Token:
+        """The token, with its value in another column; None: nothing of it is kept."""
+        return self if self.directive is None else replace(self, directive=replace(self.directive, column=column))

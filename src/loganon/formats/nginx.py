@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from loganon.formats.directive import Directive, Token
+from loganon.formats.directive import LIST, Directive, Token
 
 _VARIABLE = re.compile(r"\$(?:\{([a-zA-Z0-9_]+)\}|([a-zA-Z0-9_]+))")
 
@@ -21,8 +21,9 @@ _VARIABLES = {
     "realip_remote_addr": Directive("client", "client", personal=True, rank=2),
     "proxy_protocol_addr": Directive("client", "client", personal=True, rank=3),
     "http_x_real_ip": Directive("client", "value", personal=True, rank=8),
-    "http_x_forwarded_for": Directive("client", "client", personal=True, rank=9),
-    "proxy_add_x_forwarded_for": Directive("client", "client", personal=True, rank=9),
+    "http_x_forwarded_for": Directive("client", "client", personal=True, rank=LIST),
+    "http_forwarded": Directive("client", "client", personal=True, rank=LIST),
+    "proxy_add_x_forwarded_for": Directive("client", "client", personal=True, rank=LIST),
     "remote_user": Directive(None, "user", personal=True),
     "time_local": Directive("time", "time", form="clf"),
     "time_iso8601": Directive("time", "time", form="iso", rank=1),

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from loganon.errors import ConfigurationError
 from loganon.formats.apache import apache_directives
-from loganon.formats.directive import Token
+from loganon.formats.directive import LIST, Token
 from loganon.formats.nginx import nginx_variables
 
 SYNTAXES = ("apache", "nginx")
@@ -115,7 +115,10 @@ def _enclosed(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _ranked(tokens: Sequence[Token]) -> list[Token]:
-    """Of the directives that give one column, only the first of the best rank gives it."""
+    """Of the directives that give one column, only the first of the best rank gives it.
+
+    A proxy's list that is not the client itself is a column of its own, from which the client may be told.
+    """
     best: dict[str, tuple[int, int]] = {}
     for index, token in enumerate(tokens):
         directive = token.directive
@@ -124,4 +127,9 @@ def _ranked(tokens: Sequence[Token]) -> list[Token]:
                 continue
             best[directive.column] = min(best.get(directive.column, (99, 0)), (directive.rank, index))
     kept = {index for _, index in best.values()}
-    return [t if index in kept else t.without_column() for index, t in enumerate(tokens)]
+    lists = (i for i, t in enumerate(tokens) if t.directive and t.directive.rank == LIST and i not in kept)
+    forwarded = next(lists, None)
+    return [
+        t if index in kept else t.with_column("forwarded" if index == forwarded else None)
+        for index, t in enumerate(tokens)
+    ]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from functools import partial
 from importlib import import_module
 
+from loganon.addresses import Network
 from loganon.formats import Format
 from loganon.parse import directives
 from loganon.parse.directives import Directive
+from loganon.parse.forwarded import FORWARDED, BehindProxies
 from loganon.parse.parsed import REASONS, Parsed, Parser, ParseState, Reject
 from loganon.parse.typed import JUDGED
 from loganon.parse.wrappers import Unwrapped, whole_lines
 
 __all__ = [
+    "FORWARDED",
     "REASONS",
     "Directive",
     "ParseState",
@@ -42,6 +45,7 @@ def make_parser(
     max_rejects: int = 0,
     wrapped: bool = True,
     fast: bool = True,
+    trusted: Sequence[Network] = (),
 ) -> Parser:
     """The parser of a format that gives the columns `needs`, as far as the format has them.
 
@@ -49,13 +53,16 @@ def make_parser(
 
     `timezone` is for formats whose times have no offset. `max_rejects`: how many rejected lines of each chunk are
     described; all are counted. Without `fast` a template's lines are read one by one: for few lines the sooner done.
+    `trusted`: proxies whose forwarded addresses are believed, where the format has them beside the client.
     """
+    needs = needs | {FORWARDED} if trusted and "client" in needs else needs
     module, name = _DIALECTS[fmt.dialect]
     kind: Callable[..., Parser] = getattr(import_module(f"{__name__}.{module}"), name)
     if fmt.dialect == "template" and not fast:
         kind = partial(kind, fast=False)
     parser = kind(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
-    return Unwrapped(parser) if wrapped else parser
+    parser = Unwrapped(parser) if wrapped else parser
+    return BehindProxies(parser, trusted) if FORWARDED in needs & parser.raw else parser
 
 
 def directives_of(fmt: Format) -> tuple[Directive, ...]:

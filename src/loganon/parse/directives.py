@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -125,14 +125,14 @@ def _groups(fmt: Format) -> list[tuple[bool, list[Token]]]:
     every = tokens_of(fmt.template, fmt.syntax)
     if not marks:
         return [(False, every)]
-    best = {t.text for t in every if t.directive and t.directive.column}
+    best = {t.text: t.directive.column for t in every if t.directive and t.directive.column}
     groups = [(bool(i % 2), _only(tokens_of(text, fmt.syntax), best)) for i, text in enumerate(texts)]
     return [(optional, group) for optional, group in groups if group]
 
 
-def _only(tokens: list[Token], best: set[str]) -> list[Token]:
-    """The tokens, with the columns of those only that are the best of the whole template."""
-    return [t if not t.directive or t.text in best else t.without_column() for t in tokens]
+def _only(tokens: list[Token], columns: Mapping[str, str]) -> list[Token]:
+    """The tokens, each with the column that it gives in the whole template."""
+    return [t.with_column(columns.get(t.text)) if t.directive and t.directive.column else t for t in tokens]
 
 
 def _ahead(group: Sequence[Token], tokens: Sequence[Token], fmt: Format) -> bytes:
