@@ -382,6 +382,15 @@ def test_a_lost_key(command: Command, tmp_path: Path) -> None:
     assert run(command, GOOD).json["already_counted"] == 900
 
 
+@pytest.mark.parametrize("kind", ["log", "device"])
+def test_what_is_too_long_for_a_key(command: Command, tmp_path: Path, kind: str) -> None:
+    """A file of more than 4 KiB is no key (78): a log is another tomorrow, a device without end was read for ever."""
+    (tmp_path / "long.log").write_text("203.0.113.7 is no part of any key\n" * 200)
+    given = tmp_path / "long.log" if kind == "log" else Path("/dev/zero")
+    refused(run(command, GOOD, "--key-file", given), 78, "no key", str(given))
+    assert not (tmp_path / "store" / "access").exists()
+
+
 def test_retention_needs_no_key(command: Command) -> None:
     """Deletion goes on although the key is lost."""
     assert run(command, GOOD).code == 0

@@ -17,6 +17,8 @@ from pathlib import Path
 from loganon.errors import CannotWriteError, ConfigurationError, InputOutputError
 
 _LEAST = 16
+_MOST = 4096
+"""A longer file is something else, given by mistake: a log, which changes, or a device that never ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def load_key(path: Path, *, store: Path | None = None) -> Key | None:
             "the key lies inside the store", where=str(path), fix="Keep it elsewhere: --key-file /etc/loganon/key"
         )
     try:
-        secret = path.read_bytes()
+        with path.open("rb") as file:
+            secret = file.read(_MOST + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -57,6 +60,10 @@ def load_key(path: Path, *, store: Path | None = None) -> Key | None:
         raise ConfigurationError(
             f"cannot read the key ({error.strerror})", where=str(path), fix="Make it readable, or give --key-file"
         ) from None
+    if len(secret) > _MOST:
+        raise ConfigurationError(
+            f"this is no key: it is longer than {_MOST} bytes", where=str(path), fix="Name the key with --key-file"
+        )
     return make_key(secret, where=str(path))
 
 
