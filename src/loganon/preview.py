@@ -16,9 +16,9 @@ from loganon.errors import UnreadableDataError
 from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format, load_formats, with_fields
 from loganon.lookups import Lookups
-from loganon.parse import FORWARDED, Reject, directives_of, make_parser
+from loganon.parse import FORWARDED, ParseState, Reject, directives_of, make_parser
 from loganon.parse.detect import detect, sample_lines
-from loganon.pipeline import build
+from loganon.pipeline import UNREAD, build
 from loganon.policy import Policy
 from loganon.refusals import error_log, unknown_format, zone_note
 from loganon.sources import open_source
@@ -31,17 +31,19 @@ _REJECTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The answer, from the first `lines` lines of a log (at most 4 MiB).
+    """The answer, from the first `lines` lines of a log (at most 4 MiB), of which the format takes `read`.
 
     `fit`: the share of the first 1,000 lines that the format takes (None: the format was given). `table`: the first 20
     accepted lines as they would be stored. `shares`: of the accepted lines, from 0 to 1, by what they would show.
-    `directives`: each of the format's, and what becomes of it. `warnings`: notes on how it was read.
+    `directives`: each of the format's, and what becomes of it. `missing`: fields of the policy that nothing in the log
+    gives, so that each line has their empty answer. `warnings`: notes on how it was read.
     """
 
     log: str
     format: Format
     fit: float | None
     lines: int
+    read: int
     counted: int
     redacted: int
     table: pa.Table
@@ -49,6 +51,7 @@ class Preview:
     rejected: Mapping[str, int]
     rejects: tuple[Reject, ...]
     directives: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -70,7 +73,7 @@ def preview(
         whole = len(start) < SAMPLE_BYTES
     data = start if whole else start[: start.rfind(b"\n") + 1]
     if not data:
-        raise UnreadableDataError("the log has no line", where=log, fix="Name a log with lines in it")
+        raise _no_line(log)
     fit = None
     if fmt is None:
         fmt, fit = _detected(log, start, fields, complete=whole)
@@ -79,7 +82,10 @@ def preview(
     result = build(policy, fmt, lookups, coded=False, timezone=timezone, max_rejects=_REJECTS)(
         chunk, Window(None, None)
     )
-    if not result.counted:
+    if not result.lines:  # headers
+        raise _no_line(log)
+    unread = sum(result.rejected[reason] for reason in UNREAD)
+    if result.lines == unread:
         fix = "Leave --format out to have it detected"
         if fmt.dialect == "delimited":
             fix = "If it has no header, name its columns with --fields"
@@ -89,6 +95,7 @@ def preview(
         format=fmt,
         fit=fit,
         lines=result.lines,
+        read=result.lines - unread,
         counted=result.counted,
         redacted=result.redacted,
         table=result.table.slice(0, ROWS).drop_columns([REQUESTS]),
@@ -96,8 +103,13 @@ def preview(
         rejected=result.rejected,
         rejects=result.rejects,
         directives=tuple(_verdicts(policy, fmt, lookups)),
+        missing=tuple(_missing(policy, fmt, result.state)),
         warnings=tuple(zone_note(log, fmt, timezone)),
     )
+
+
+def _no_line(log: str) -> UnreadableDataError:
+    return UnreadableDataError("the log has no line", where=log, fix="Name a log with lines in it")
 
 
 def _detected(log: str, start: bytes, fields: tuple[str, ...], *, complete: bool) -> tuple[Format, float]:
@@ -126,7 +138,7 @@ def _shares(table: pa.Table) -> dict[str, float]:
             "other browser": pl.col("browser").is_in(["other", "other-bot"]),
         }
     means = frame.select(**{name: share.mean() for name, share in shares.items()})
-    return {name: float(value) for name, value in means.row(0, named=True).items()} if shares else {}
+    return {name: float(value or 0) for name, value in means.row(0, named=True).items()} if shares else {}
 
 
 def _private(fmt: Format, chunk: Chunk, lookups: Lookups) -> dict[str, float]:
@@ -146,14 +158,26 @@ def _private(fmt: Format, chunk: Chunk, lookups: Lookups) -> dict[str, float]:
 
 
 def _verdicts(policy: Policy, fmt: Format, lookups: Lookups) -> list[tuple[str, str]]:
-    """Each directive of the format: the field it is kept in and how it is treated, or that it is dropped."""
+    """Each directive of the format: the fields it is kept in and how they are treated, or that it is dropped."""
     directives = directives_of(fmt)
     given = {directive.column for directive in directives}
     kept: dict[str | None, str] = {}
     for name, options in policy.kept():
         raw = next((raw for raw in FIELDS[name].raw if raw in given), None)
         if raw:
-            kept[raw] = f"{name}, as {options.as_}"
+            kept[raw] = f"{kept[raw]}; {name}, as {options.as_}" if raw in kept else f"{name}, as {options.as_}"
     if lookups.trusted_proxies and "client" in kept:
         kept[FORWARDED] = f"{kept['client']}, behind a trusted proxy"
     return [(d.text, kept.get(d.column) or ("personal, dropped" if d.personal else "dropped")) for d in directives]
+
+
+def _missing(policy: Policy, fmt: Format, state: ParseState) -> list[str]:
+    """The fields that neither the format nor, where a header names the columns, the log has anything for."""
+    given = {directive.column for directive in directives_of(fmt)}
+    if fmt.columns is not None and fmt.dialect == "delimited":
+        given = {
+            raw
+            for raw, names in fmt.columns.names
+            if any(set(name.lower().replace("#date ", "").split()) <= set(state) for name in names)
+        }
+    return [name for name, _ in policy.kept() if given.isdisjoint(FIELDS[name].raw)]

@@ -65,14 +65,14 @@ def command(
         console = Console(highlight=False, soft_wrap=True, markup=False, width=_WIDTH)
     _head(console, seen)
     _table(console, seen)
-    _rest(console, seen, asked=bool(lookups.databases))
+    _rest(console, seen, asked=bool(lookups.databases), named=bool(lookups.trusted_proxies))
     return 0
 
 
 def _head(console: Console, seen: Preview) -> None:
     sure = "as given" if seen.fit is None else f"takes {seen.fit:.1%} of the first lines"
     console.print(
-        f"{printable(seen.log)}: format {seen.format.name} ({sure}); {seen.counted:,} of {seen.lines:,} lines read"
+        f"{printable(seen.log)}: format {seen.format.name} ({sure}); {seen.read:,} of {seen.lines:,} lines read"
     )
 
 
@@ -104,10 +104,13 @@ def _table(console: Console, seen: Preview) -> None:
     console.print(directives)
 
 
-def _rest(console: Console, seen: Preview, *, asked: bool) -> None:
+def _rest(console: Console, seen: Preview, *, asked: bool, named: bool) -> None:
+    if seen.missing:
+        console.print(f"nothing in this log gives {', '.join(seen.missing)}: no line has more than the empty answer")
     console.print("shares: " + ", ".join(f"{share:.0%} {name}" for name, share in seen.shares.items()))
     if seen.shares.get("private client", 0) > 0.5:
-        console.print(f"{seen.shares['private client']:.0%} private: behind a proxy? Name it with --trusted-proxy.")
+        fix = "Have the server log X-Forwarded-For, too." if named else "Name it with --trusted-proxy."
+        console.print(f"{seen.shares['private client']:.0%} private: behind a proxy? {fix}")
     elif seen.shares.get("unknown domain", 0) > 0.5 and not asked:
         console.print("No provider database was given: an address by itself is `unknown`. Give one with --provider-db.")
     if seen.redacted:
@@ -134,5 +137,6 @@ def _object(seen: Preview) -> dict[str, object]:
         "shares": seen.shares,
         "rejected": dict(seen.rejected),
         "rejects": [{"line": r.line + 1, "reason": r.reason, "at": r.at, "shape": r.shape} for r in seen.rejects],
+        "missing": list(seen.missing),
         "directives": [{"directive": d, "becomes": f} for d, f in seen.directives],
     }
