@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -18,11 +19,22 @@ from loganon.store.local import LocalStore
 from loganon.store.manifest import PolicyStamp
 
 Place = Path | Location
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 
 def parse_place(text: str | Path, *, options: Options = (), accept_versioned: bool = False) -> Place:
-    """The directory, or for `s3://bucket/prefix` the location, with how it is opened; 78 where that is none."""
+    """The directory, or for `s3://bucket/prefix` the location, with how it is opened; 78 where that is none.
+
+    What begins as the address of any other service does (`gs://`, `S3://`, `s3:/` as a path makes of it) is none, too:
+    taken for a directory, such a store would be made on the disk of whoever meant to have it elsewhere.
+    """
     if isinstance(text, Path) or not is_object(text):
+        if _ADDRESS.match(str(text)):
+            raise ConfigurationError(
+                "this is no address of a store",
+                where=str(text),
+                fix="Write s3://BUCKET/PREFIX, or ./ before a directory's name",
+            )
         return Path(text)
     return replace(parse_location(text), options=options, accept_versioned=accept_versioned)
 
