@@ -78,7 +78,10 @@ class S3:
             options["if_match"] = tag
         with self._translated(conditional=tag is not None):
             answer = self._client.get(self._store, key, options=options)
-            return Found(bytes(answer.bytes()), answer.meta["e_tag"] or "")
+            found = answer.meta["e_tag"] or ""
+            if tag and found and _bare(tag) != _bare(found):  # the service does not heed the condition of a reading
+                raise RefusedError
+            return Found(bytes(answer.bytes()), found)
 
     def head(self, key: str) -> Listed:
         """See `Service`."""
@@ -127,6 +130,10 @@ class S3:
             raise _meant(str(error)) from None
         except (OSError, TimeoutError):
             raise UnclearError from None
+
+
+def _bare(tag: str) -> str:
+    return tag.removeprefix("W/").strip('"')
 
 
 def _status(text: str) -> str:
