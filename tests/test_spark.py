@@ -355,6 +355,25 @@ def test_headers_need_fields(spark: Cluster, tmp_path: Path) -> None:
     assert sorted_of(tmp_path / "store") == sorted_of(tmp_path / "job")
 
 
+@pytest.mark.parametrize("batch_id", ["", None, 0, 7, b"2026-11-20"])
+def test_a_batch_is_named_by_a_text(spark: Cluster, log: Path, tmp_path: Path, batch_id: Any) -> None:
+    """A number, such as the bare epoch of a query, is refused: every query has such, and its first one is 0."""
+    with pytest.raises(ConfigurationError, match="the batch has no id"):
+        write(spark.lines(log), tmp_path / "store", batch_id)
+    assert not (tmp_path / "store").exists()
+
+
+def test_one_is_not_several(spark: Cluster, log: Path, tmp_path: Path) -> None:
+    """A text where several are taken is an error, before anything is read."""
+    with pytest.raises(TypeError, match="fields"):
+        write(spark.lines(log), tmp_path / "store", "one", fields="date time")
+    for call in (loganon.spark.anonymize, loganon.spark.rejected):
+        with pytest.raises(TypeError, match="fields"):
+            call(spark.lines(log), fields="date time")
+        with pytest.raises(ConfigurationError, match="no tzinfo"):
+            call(spark.lines(log), timezone="Europe/Berlin")  # type: ignore[arg-type]  # that is the case
+
+
 @pytest.mark.parametrize("kind", [ValueError, pl.exceptions.PanicException])
 def test_exceptions_hold_no_line(kind: type[BaseException]) -> None:
     """Whatever fails in an executor, what is raised names kind and place, and neither text nor what it came from; so
