@@ -330,6 +330,20 @@ def test_a_stream_that_fails(stream: str) -> None:
     assert raised.value.__cause__ is None
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_binary()])
+def test_long_values_of_a_dictionary(kind: pa.DataType) -> None:
+    """A batch holds so many rows as spell out to a bounded size: a column of texts ends at 2 GiB, which few rows of one
+    long value can come to. The rows are the same."""
+    rows = 3000
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int8()), pa.array(["x" * (1 << 20)], kind))
+    given = {"time": [NOW - timedelta(hours=n) for n in range(rows)], "host": long}
+    found = list(loganon.batches(given, policy=plain_policy()))
+    assert max(each.table.num_rows for each in found) <= 64
+    assert pa.concat_tables([each.table for each in found]).equals(table_of({"time": given["time"]}))
+    parts = {"time": [NOW] * 100, "host": pa.array([b"x" * (1 << 20)] * 100, pa.large_binary())}
+    assert [each.table.num_rows for each in loganon.batches(parts, policy=plain_policy())] == [50, 50]
+
+
 def test_batches_of_columns(truth: pa.Table) -> None:
     """A reader of record batches, or an iterable of tables, is taken table by table, as it comes."""
     parts = pa.table(columns()).to_batches(max_chunksize=7)

@@ -24,6 +24,9 @@ from loganon.tables import ArrowStream, is_arrow, require_once, tables_of
 
 BATCH_BYTES = 8 << 20
 _SLICE_ROWS = 1 << 16
+_SLICE_BYTES = 64 << 20
+"""Far below the 2 GiB that a column of texts holds in Arrow; usual rows have a third of it."""
+_MEASURED = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
 _END = object()
 _BYTES = (bytes, bytearray, memoryview)
 
@@ -209,7 +212,29 @@ def _only(table: pa.Table, known: list[str]) -> pa.Table:
 
 def _slices(table: pa.Table) -> Iterator[pa.Table]:
     for start in range(0, table.num_rows, _SLICE_ROWS):
-        yield table.slice(start, _SLICE_ROWS)
+        yield from _bounded(table.slice(start, _SLICE_ROWS))
+
+
+def _bounded(part: pa.Table) -> Iterator[pa.Table]:
+    """The rows in pieces of which no column spells out to more than so many bytes, if it is not in one row."""
+    if part.num_rows < 2 or all(_spelled(column) <= _SLICE_BYTES for column in part.columns):
+        yield part
+        return
+    half = part.num_rows // 2
+    yield from _bounded(part.slice(0, half))
+    yield from _bounded(part.slice(half))
+
+
+def _spelled(column: pa.ChunkedArray) -> int:
+    """Bytes of a column's texts: those of a dictionary come as often as they are named. Views are not measured."""
+    coded = pa.types.is_dictionary(column.type)
+    kind = column.type.value_type if coded else column.type
+    if not any(test(kind) for test in _MEASURED):
+        return 0
+    if not coded:
+        return int(sum(chunk.nbytes for chunk in column.chunks))
+    lengths = (pc.binary_length(chunk.dictionary).take(chunk.indices) for chunk in column.chunks)
+    return int(sum(pc.sum(each, min_count=0).as_py() for each in lengths))
 
 
 def _lines_of(tables: Iterable[pa.Table], name: str) -> Iterator[bytes]:
