@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from loganon.pages import count, share, shown, size
+from loganon.policy import parse_policy
 from support.browser import Browser, Page
 from support.cli import SAMPLES, Inside
 from support.reporting import HOSTILE, Sums, counted, counted_by_time, local_day, make_store, open_policy, plant, weeks
-from support.runs import NOW, line
+from support.runs import NOW, PLAIN, line
 
 AT = ("--now", NOW.isoformat())
 TITLE = "A <b>title</b> \x1b[31m\u202e"
@@ -219,6 +220,24 @@ def test_one_picture_of_each(browser: Browser, made: tuple[Path, Path]) -> None:
         assert len(sizes) == 4, width
         assert min(sizes) >= fewest, width
         seen.close()
+
+
+def test_a_picture_that_stands_alone_is_no_larger(browser: Browser, tmp_path: Path) -> None:
+    """Where days are kept the weekdays do not take the place of the hours, too; `other` is not counted as a file."""
+    text = PLAIN.replace('"hour"', '"day"').replace('"path"', '"path", routes = ["/"]')
+    policy = parse_policy(text.replace("[fields]", "[purpose]\nevaluate = true\n[fields]"), where="days")
+    store = make_store(tmp_path, weeks(), policy=policy)
+    assert Inside(tmp_path)("report", "--store", store, "--html", "a.html", *AT).code == 0
+    seen = browser.open(tmp_path / "a.html", width=1200)
+    tiles = seen.evaluate("[...document.querySelectorAll('.tiles li')].map(e => e.innerText.split('\\n'))")
+    assert ["1", "different files"] in tiles
+    sizes = seen.evaluate(
+        "[...document.querySelectorAll('svg')].filter(e => e.getBoundingClientRect().width)"
+        ".map(e => 13 * e.getBoundingClientRect().width / e.viewBox.baseVal.width)"
+    )
+    assert len(sizes) == 3
+    assert 10 <= min(sizes) <= max(sizes) <= 18
+    seen.close()
 
 
 def test_it_prints(page: Page) -> None:

@@ -11,6 +11,8 @@ from loganon.report.figures import Report, why_left_out
 from loganon.report.tables import coverage_table, profile_table, ranking_table, series_table
 
 _LISTED = 8
+_NO_FILES = ("other", "{invalid}", "{redacted}")
+"""General answers in the place of files: rare ones, requests without a path, what the gate replaced."""
 
 
 def make_page(report: Report, *, title: str, top: int, version: str) -> str:
@@ -66,7 +68,10 @@ def _tiles(report: Report) -> list[tuple[str, str]]:
         found.append((share(total.succeeded, total.requests), "succeeded"))
     if total.mean_ms is not None:
         found.append((f"{total.mean_ms:,.0f} ms", "for an answer, on average"))
-    found += [(count(each.distinct), "different files") for each in report.rankings if each.column == "file"]
+    for each in report.rankings:
+        if each.column == "file":
+            named = each.distinct - int(each.sums["value"].is_in(_NO_FILES).sum())
+            found.append((count(named), "different files"))
     return [*found, (count(len(report.days.used)), "stored days")]
 
 
