@@ -143,6 +143,19 @@ def test_a_json_array_is_not_half_read() -> None:
         assert "a JSON array" in (detection.other or "")
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_a_log_in_utf_16(codec: str) -> None:
+    """What PowerShell's `>` makes of a log is refused by its name, with the way out; one such line hides no log."""
+    mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}[codec]
+    lines = (mark + (COMBINED.decode() + "\n").encode(codec) * 3).split(b"\n")
+    detection = found(*lines)
+    assert detection.format is None
+    assert "iconv" in (detection.other or "")
+    beside = found(lines[0], *[COMBINED] * 30)
+    assert beside.format is not None
+    assert beside.format.name == "combined"
+
+
 def test_candidates_hold_offsets() -> None:
     """Where no format fits, the nearest come first, each with the place where it failed and no text."""
     detection = found(COMBINED[:-1], b"\x89PNG\r\x1a")

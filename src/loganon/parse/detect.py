@@ -48,6 +48,9 @@ OTHERS = {
         rb'(?=.{0,4096}"eventSource":)(?=.{0,4096}"awsRegion":)\s*\{|\s*\{"Records":\s*\[', re.DOTALL
     ),
     "a JSON array: each access must have its line, as `jq -c '.[]'` writes it": re.compile(rb"\s*\[\s*(?:\{|\Z)"),
+    "UTF-16 text, as PowerShell writes it: make it UTF-8 first, as `iconv -f UTF-16 -t UTF-8` does": re.compile(
+        rb"\xff\xfe[^\0]\0|\xfe\xff\0[^\0]"
+    ),
 }
 """How a line of each other log begins that is known and is no access log, by what to say of it."""
 
