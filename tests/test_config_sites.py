@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from loganon.errors import ConfigurationError
 from loganon.settings import parse_settings
 from loganon.sites import Readings, Sites, find_feeds, find_sites
 from loganon.store import LocalStore
-from support.cli import SAMPLES, Command, Done, Inside
+from support.cli import SAMPLES, Command, Done, Inside, without_override
 from support.object_server import CREDENTIALS, moto_server, require_server
 from support.runs import NOW, cells, days, line, rows_of, table_of
 
@@ -126,6 +127,33 @@ def test_one_bad_site(command: Inside, tmp_path: Path, spoil: Callable[[Path], N
     assert said in done.err
     assert said in stores["bad"]["errors"][0]
     assert (stores["a"]["counted"], stores["z"]["counted"]) == (3, 3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
+@pytest.mark.parametrize(
+    ("place", "mode", "said"),
+    [
+        ("logs/bad.access.log", 0, "this log cannot be opened: Permission denied"),
+        ("logs", 0o400, "the folder of the logs cannot be read"),
+        ("logs", 0o300, "the folder of the logs cannot be read"),
+    ],
+)
+def test_what_may_not_be_read(command: Inside, tmp_path: Path, place: str, mode: int, said: str) -> None:
+    """A log that a glob finds and this user may not read is an error (66), not one that has gone meanwhile; so is a
+    folder that may only be listed, or only be entered. What is due is deleted all the same, and other sites are read.
+    """
+    log(tmp_path, "bad.access.log", hours=30 * 24)
+    log(tmp_path, "z.access.log")
+    assert run(command).code == 0
+    log(tmp_path, "z.access.log", 5)
+    (tmp_path / place).chmod(mode)
+    words = ("run", "--config", "loganon.toml", "--json", "--now", "2026-12-10T00:00:00Z")
+    done = Command(tmp_path)(*words, preexec_fn=without_override)
+    (tmp_path / place).chmod(0o700)
+    assert (done.code, answers(done)["bad"]["exit_code"]) == (66, 66 if mode == 0 else 0), done.err
+    done.message(said, f"/{place}.")
+    assert answers(done)["bad"]["partitions_dropped"] == ["2026-10-22"]
+    assert answers(done)["z"]["lines_read"] == (5 if mode == 0 else 0)
 
 
 def test_a_fault_of_ours_in_one_site(command: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

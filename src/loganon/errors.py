@@ -42,6 +42,10 @@ class MissingInputError(LoganonError):
     exit_code = 66
 
 
+class GoneInputError(MissingInputError):
+    """A log is not there; that is no mistake where a glob had found it."""
+
+
 class InternalError(LoganonError):
     """An error inside loganon."""
 

@@ -17,7 +17,7 @@ from loganon.admission import Admission
 from loganon.ahead import Ahead
 from loganon.batching import account, gather, versions
 from loganon.chunks import Chunk, Window
-from loganon.errors import BusyError, MissingInputError, UnreadableDataError, UnreadableInputError
+from loganon.errors import BusyError, GoneInputError, MissingInputError, UnreadableDataError, UnreadableInputError
 from loganon.keys import Key
 from loganon.openlog import OpenLog, Rest, texts_of
 from loganon.parse import Parsed, ParseState
@@ -159,7 +159,8 @@ class Ingest:
                 if rotated:
                     self._flush()
         except MissingInputError as error:
-            self._skip(path, "missing", None if self._inputs[path].found else error)
+            gone = self._inputs[path].found and isinstance(error, GoneInputError)
+            self._skip(path, "missing", None if gone else error)
         except UnreadableInputError as error:  # what was committed of it stands, the rest is for the next run
             self._batch = [log for log in self._batch if log.summary is not summary]
             summary.fail("unreadable", error)

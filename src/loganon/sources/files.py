@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from loganon.chunks import Chunk
-from loganon.errors import ConfigurationError, MissingInputError, UnreadableInputError
+from loganon.errors import ConfigurationError, GoneInputError, MissingInputError, UnreadableInputError
 from loganon.sources.cutter import TAIL_BYTES, Cutter, Whole
 from loganon.sources.inflate import MAGIC_BYTES, Inflater, Read, compression
 
@@ -20,19 +21,21 @@ BEGINNING_BYTES = 1 << 16
 _TESTED_BYTES = 4096
 _LINE_BYTES = 1 << 14
 _INFLATE_BYTES = 1 << 20
+_HELD = "/proc/self/fd/" if os.path.isdir("/proc/self/fd") else "/dev/fd/"  # noqa: PTH112 - a constant of the system
 
 
 def open_log(path: str | os.PathLike[str], *, at: str | None = None) -> Log:
     """The log at `path`; MissingInputError (66) where it is missing, unreadable or no regular file.
 
-    Symbolic links are followed. What is appended after this call is not seen. `at`: where the log lies, if it is not
-    at `path` any more; errors name `path`.
+    GoneInputError where nothing is there. Symbolic links are followed. What is appended after this call is not seen.
+    `at`: where the log lies, if it is not at `path` any more, as `place_of` has it of one that is held; errors name
+    `path`.
     """
     where = os.fspath(path)
-    try:  # a named pipe would be waited for without O_NONBLOCK
-        descriptor = os.open(at or where, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise MissingInputError("there is no such log", where=where, fix="Check the path") from None
+    try:
+        descriptor = _descriptor_of(at or where)
+    except (FileNotFoundError, NotADirectoryError):
+        raise GoneInputError("there is no such log", where=where, fix="Check the path") from None
     except OSError as error:
         what = f"this log cannot be opened: {error.strerror}"
         raise MissingInputError(what, where=where, fix="Check its permissions and those of its directories") from None
@@ -41,6 +44,24 @@ def open_log(path: str | os.PathLike[str], *, at: str | None = None) -> Log:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def place_of(descriptor: int) -> str:
+    """Where the file of a descriptor that is held open can be opened, whatever its name is by now."""
+    return f"{_HELD}{descriptor}"
+
+
+def _descriptor_of(place: str) -> int:
+    """A descriptor of the file at `place`. Of one that is held that one's copy where opening anew is no longer allowed:
+    what was logged before a log's permissions changed is still ours to read.
+    """
+    try:  # a named pipe would be waited for without O_NONBLOCK
+        return os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        held = place.removeprefix(_HELD)
+        if error.errno not in (errno.EACCES, errno.EPERM) or held == place or not held.isdecimal():
+            raise
+        return os.dup(int(held))
 
 
 class Log:

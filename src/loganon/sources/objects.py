@@ -5,7 +5,13 @@ from __future__ import annotations
 import fnmatch
 
 from loganon.buckets import Bucket, Listed, Location, is_object, parse_location
-from loganon.errors import ConfigurationError, InputOutputError, MissingInputError, UnreadableInputError
+from loganon.errors import (
+    ConfigurationError,
+    GoneInputError,
+    InputOutputError,
+    MissingInputError,
+    UnreadableInputError,
+)
 from loganon.s3service import open_bucket
 from loganon.sources.files import CHUNK_BYTES, Log
 
@@ -39,7 +45,7 @@ def open_object(url: str) -> ObjectLog:
     except (ConfigurationError, InputOutputError) as error:
         raise _missing(url, error) from None
     if listed is None:
-        raise MissingInputError("there is no such log", where=url, fix="Check bucket and key")
+        raise GoneInputError("there is no such log", where=url, fix="Check bucket and key")
     return ObjectLog(url, bucket, listed)
 
 
