@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loganon.sources import identity
 from loganon.sources.identity import (
     PREFIX_BYTES,
     Answer,
+    Catalogue,
     Prints,
     beginning_of,
     compare,
@@ -145,6 +147,39 @@ def test_two_records() -> None:
     assert answer(LONG, known(first(2), id="a"), known(first(4), id="b")).kind == "set_aside"
     assert answer(LONG, known(LONG, id="a"), known(LONG, id="b", stream="x")) == Answer("known", "a")
     assert answer(LONG, known(LONG, id="a", stream="y"), known(LONG, id="b", stream="x")).kind == "set_aside"
+
+
+STARTS = [LONG, OTHER, b"#Fields: a\n" + LONG, b"# x\n# y\n# z\n", b"# x\n# w\n", b"x" * 9000, b"x" * 5000 + b"\n"]
+
+
+@given(
+    records=st.lists(st.tuples(st.sampled_from(STARTS), st.integers(1, 9000)), max_size=8),
+    start=st.sampled_from(STARTS),
+    size=st.integers(1, 9000),
+    named=st.booleans(),
+)
+def test_few_records_tell(records: list[tuple[bytes, int]], start: bytes, size: int, named: bool) -> None:
+    """The records that a catalogue gives for a beginning answer as all of them do."""
+    whole = [known(data, done, id=f"{place}", stream="ab"[place % 2]) for place, (data, done) in enumerate(records)]
+    few = Catalogue(whole).alike(KEY, start[:size])
+    assert answer(start[:size], *few, stream="a", named=named) == answer(start[:size], *whole, stream="a", named=named)
+
+
+def test_of_many_records_few_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it takes to tell a log does not grow with the records of the store."""
+    starts = [b"log %d\n" % n + LONG for n in range(1000)]
+    catalogue = Catalogue([known(start, id=f"{n}") for n, start in enumerate(starts)])
+    taken = 0
+
+    def digest(*args: object) -> bytes:
+        nonlocal taken
+        taken += 1
+        return whole(*args)  # type: ignore[arg-type]  # as it was called
+
+    whole = identity.hmac.digest
+    monkeypatch.setattr(identity.hmac, "digest", digest)
+    assert [record.id for record in catalogue.alike(KEY, starts[700])] == ["700"]
+    assert taken < 10
 
 
 def test_it_goes_on_with_a_known_log() -> None:

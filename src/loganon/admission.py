@@ -19,6 +19,7 @@ from loganon.sources.identity import (
     GOES_ON_DIFFERENTLY,
     GOES_ON_WITH_KNOWN,
     Answer,
+    Catalogue,
     goes_on_with_known,
     identify,
     marker,
@@ -32,11 +33,15 @@ _LEAST = 4096
 """Bytes that a compressed log must give to be told apart, where it ends early."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Admission:
-    """Tells logs apart by their beginnings and ends, as the store's key marks them."""
+    """Tells logs apart by their beginnings and ends, as the store's key marks them.
+
+    Records that it was given once are not changed in place.
+    """
 
     key: Key
+    _catalogue: tuple[Mapping[str, Record], Catalogue] | None = None
 
     def open(
         self, given: Input, source: Source, summary: LogSummary, records: Mapping[str, Record], notes: list[str]
@@ -77,7 +82,10 @@ class Admission:
 
     def _identify(self, start: bytes, stream: str, reading: Reading, records: Mapping[str, Record]) -> Answer:
         named = reading.stream is not None
-        return identify(self.key.secret, start, stream, named=named, records=records.values())
+        if self._catalogue is None or self._catalogue[0] is not records:
+            self._catalogue = records, Catalogue(records.values())
+        alike = self._catalogue[1].alike(self.key.secret, start)
+        return identify(self.key.secret, start, stream, named=named, records=alike)
 
     def _known(
         self, given: Input, source: Source, start: bytes, stream: str, records: Mapping[str, Record]

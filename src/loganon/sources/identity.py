@@ -141,9 +141,7 @@ def identify(key: bytes, beginning: bytes, stream: str, *, named: bool, records:
     record of another stream is another log. "known" holds if the log reaches the record's offset and has its marker
     there; else it must be set aside (`ENDS_EARLY`, `GOES_ON_DIFFERENTLY`).
     """
-    found = [(_LINES, *_content(beginning))]
-    if beginning.startswith(b"#"):
-        found.append((_HASHES, *_content(beginning, hashes=True)))
+    found = _ways(beginning)
     own: list[tuple[Known, str]] = []
     others: list[tuple[Known, str]] = []
     for record in records:
@@ -162,6 +160,32 @@ def identify(key: bytes, beginning: bytes, stream: str, *, named: bool, records:
         if group:
             return replace(ENDS_EARLY, record=group[0][0].id)
     return Answer("new")
+
+
+class Catalogue:
+    """`records` by how their logs begin, so that a log is held against the few that it may be, not against all."""
+
+    def __init__(self, records: Iterable[Known]) -> None:
+        self._first: dict[tuple[int, str], list[tuple[int, Known]]] = {}
+        self._lengths: set[int] = set()
+        self._only: set[int] = set()
+        for place, record in enumerate(records):
+            if record.prefix:
+                length, print_ = record.prefix[0]
+                self._first.setdefault((length, print_), []).append((place, record))
+                (self._only if len(record.prefix) == 1 else self._lengths).add(length)
+
+    def alike(self, key: bytes, beginning: bytes) -> list[Known]:
+        """All records that `identify` answers by, in their order: those whose first print is one of the beginning's.
+
+        A first print ends with a line, where it is not the only one; so few lengths have to be tried.
+        """
+        found: dict[int, Known] = {}
+        for purpose, content, borders in _ways(beginning):
+            lengths = self._lengths.intersection(borders) | {each for each in self._only if each <= len(content)}
+            for length in lengths:
+                found.update(self._first.get((length, _hash(key, purpose, content[:length])), ()))
+        return [found[place] for place in sorted(found)]
 
 
 def goes_on_with_known(key: bytes, rest: bytes, before: Known, records: Iterable[Known]) -> bool:
@@ -229,6 +253,14 @@ def stream_name(path: str) -> str:
                 break
         else:
             return name or str(path)
+
+
+def _ways(beginning: bytes) -> list[tuple[bytes, bytes, list[int]]]:
+    """What fingerprints of a log that begins so can be of: the purpose, the content, its line borders."""
+    found = [(_LINES, *_content(beginning))]
+    if beginning.startswith(b"#"):
+        found.append((_HASHES, *_content(beginning, hashes=True)))
+    return found
 
 
 def _content(beginning: bytes, *, hashes: bool = False) -> tuple[bytes, list[int]]:
