@@ -16,7 +16,7 @@ import pytest
 from leaks import search_tree
 from loganon.chunks import MAX_LINE_BYTES
 from loganon.envelopes import message_of
-from loganon.errors import ConfigurationError, LoganonError
+from loganon.errors import CannotWriteError, ConfigurationError, LoganonError
 from loganon.sources.live import Live
 from loganon.sources.syslog import Address, Syslog, line_of, parse_address
 from support.following import Clock, Following, held
@@ -96,6 +96,12 @@ def test_wrong_addresses(text: str) -> None:
     """What is no address is a configuration error that says how to write one."""
     with pytest.raises(ConfigurationError, match="udp://IP:PORT"):
         parse_address(text)
+
+
+def test_a_path_that_is_too_long(tmp_path: Path) -> None:
+    """A socket's path has 107 bytes at most: 73 says so, although the system gives no reason."""
+    with pytest.raises(CannotWriteError, match="its path is too long"):
+        Syslog(Address(path=f"{tmp_path}/{'x' * 120}"), "syslog")
 
 
 def syslog_following(folder: Path, **terms: float) -> Following:

@@ -158,7 +158,8 @@ class Syslog:
                 found.bind((address.host, address.port))
         except OSError as error:
             found.close()
-            what = f"syslog cannot be received here: {error.strerror}"
+            why = error.strerror or "its path is too long, by bytes"  # the one error that has no number
+            what = f"syslog cannot be received here: {why}"
             fix = "Take another address, or end what holds this one"
             kind = ConfigurationError if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL) else CannotWriteError
             raise kind(what, where=self._where, fix=fix) from None
