@@ -65,9 +65,13 @@ class Sites:
 
 
 class Readings:
-    """How each log is read: databases and formats are opened once for all inputs that name the same ones."""
+    """How each log is read: databases and formats are opened once for all inputs that name the same ones.
 
-    def __init__(self) -> None:
+    `apart`: databases are, as in `open_database`.
+    """
+
+    def __init__(self, *, apart: bool = False) -> None:
+        self._apart = apart
         self._lookups: dict[tuple[tuple[str, ...], tuple[str, ...]], Lookups | LoganonError] = {}
         self._formats: dict[tuple[str, str | None, str | None, date | None], Format | LoganonError | None] = {}
         self._readings: dict[tuple[int, str | None], tuple[InputSettings, Reading]] = {}
@@ -101,7 +105,7 @@ class Readings:
         named = (each.format, each.format_file, each.format_from, each.date)
         if asked not in self._lookups:
             try:
-                self._lookups[asked] = open_lookups(*asked)
+                self._lookups[asked] = open_lookups(*asked, apart=self._apart)
             except LoganonError as error:  # a broken database is looked at once, not for each of forty sites
                 self._lookups[asked] = error
         if named not in self._formats:

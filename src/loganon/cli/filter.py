@@ -83,7 +83,7 @@ def command(
     given, fmt, lookups = (
         open_policy(policy),
         resolve(format_name, file=format_file, source=format_from, day=day),
-        open_lookups(provider_db, trusted_proxy),
+        open_lookups(provider_db, trusted_proxy, apart=log == _STDIN),
     )
     try:
         with _opened(log) as source:

@@ -36,7 +36,7 @@ class Databases:
             return database
         subject = f"database {database.path}"
         try:
-            found = open_database(database.path)
+            found = open_database(database.path, apart=True)
         except LoganonError as error:
             self._troubles.met(subject, error)
             return database

@@ -34,9 +34,15 @@ class Lookups:
         return databases | lists | {"agents": load_rules_version()}
 
 
-def open_lookups(databases: Sequence[str | Path] = (), trusted_proxies: Sequence[str] = ()) -> Lookups:
-    """The look-ups of a run: databases by path, proxies as networks; ConfigurationError for what is neither."""
-    return Lookups(tuple(open_database(path) for path in databases), tuple(_network(text) for text in trusted_proxies))
+def open_lookups(
+    databases: Sequence[str | Path] = (), trusted_proxies: Sequence[str] = (), *, apart: bool = False
+) -> Lookups:
+    """The look-ups of a run: databases by path, proxies as networks; ConfigurationError for what is neither.
+
+    `apart`: as in `open_database`.
+    """
+    found = tuple(open_database(path, apart=apart) for path in databases)
+    return Lookups(found, tuple(_network(text) for text in trusted_proxies))
 
 
 def _network(text: str) -> Network:

@@ -7,8 +7,10 @@ number or as `AS3320`, with `as_domain` or `domain`), GeoIP2-Domain (`domain`), 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -16,6 +18,7 @@ from importlib import import_module
 from ipaddress import IPv4Address, IPv6Address
 from itertools import islice
 from pathlib import Path
+from shutil import copyfileobj
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from loganon.addresses import Address
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 PROBED = 1000  # records whose keys are read when a database is opened
 MAX_STEPS = 10_000  # networks, with and without a record, that are looked at for them: at most about 0.2 s
+_BLOCK = 1 << 20  # bytes copied at once
 _WHOLE = 128  # bits of the longest prefix: no other address has it
 SAMPLED = 1000  # addresses over the whole IPv4 space whose records are read too, to find damage
 
@@ -89,25 +93,38 @@ class ProviderDatabase:
             return True  # gone or unreadable: the open one is the last good one
 
 
-def open_database(path: Path | str) -> ProviderDatabase:
-    """The database at a path; ConfigurationError (78) if missing, damaged, or without AS numbers and domains."""
+def open_database(path: Path | str, *, apart: bool = False) -> ProviderDatabase:
+    """The database at a path; ConfigurationError (78) if missing, damaged, or without AS numbers and domains.
+
+    `apart`: it is read from a copy in memory. The library maps the file, and the kernel ends a process (SIGBUS) that
+    reads where a mapped file was cut off, as `cp` does before it writes; one that runs for long must not end so.
+    """
     path = Path(path)
     try:
         stamp = _stamp(path)
-        reader = _library().open_database(path, _library().MODE_AUTO)
+        with _copied(path) if apart else nullcontext(path) as place:
+            return _opened(path, place, stamp)
     except OSError as error:
         raise ConfigurationError(
             f"A provider database cannot be opened ({error.strerror or 'input/output error'})",
             where=str(path),
             fix="Name a readable MaxMind DB file with --provider-db",
         ) from None
+
+
+def _opened(path: Path, place: Path, stamp: tuple[int, int, int, int]) -> ProviderDatabase:
+    """The database of `path`, which is read at `place`; OSError where that cannot be opened."""
+    try:
+        reader = _library().open_database(place, _library().MODE_AUTO)
+    except OSError:
+        raise
     except Exception:  # noqa: BLE001  the reader raises many types on what is no database
         raise _damaged(path, "it is no MaxMind DB file or is damaged") from None
     try:
         meta = reader.metadata()
         built = datetime.fromtimestamp(meta.build_epoch, UTC)
         description = meta.description.get("en") or next(iter(meta.description.values()), "")
-        with _library().open_database(path, _library().MODE_MMAP) as checked:
+        with _library().open_database(place, _library().MODE_MMAP) as checked:
             kind = _probe(checked)
     except Exception:  # noqa: BLE001  as above: a broken tree or record
         reader.close()
@@ -126,6 +143,22 @@ def open_database(path: Path | str) -> ProviderDatabase:
 def _library() -> Any:
     """maxminddb, loaded for the first database: it takes 20 ms, and many runs have none."""
     return import_module("maxminddb")
+
+
+@contextmanager
+def _copied(path: Path) -> Iterator[Path]:
+    """A copy of the file that no other process can reach; it lasts as long as a map of it. Where the system gives no
+    such memory, the file itself.
+    """
+    try:
+        memory = os.memfd_create("loganon", os.MFD_CLOEXEC)
+    except (AttributeError, OSError):  # not on Linux, or forbidden
+        yield path
+        return
+    with os.fdopen(memory, "wb") as copy, path.open("rb") as file:
+        copyfileobj(file, copy, _BLOCK)
+        copy.flush()
+        yield Path(f"/proc/self/fd/{copy.fileno()}")
 
 
 def _damaged(path: Path, why: str) -> ConfigurationError:
