@@ -164,6 +164,57 @@ def test_copied_and_truncated(tmp_path: Path, log: Path, packed: bool, grown: bo
     following.end()
 
 
+@pytest.mark.parametrize("grown", [False, True])
+def test_copied_after_the_clock_was_set_back(tmp_path: Path, log: Path, grown: bool) -> None:
+    """What the copy has is read at once also where its time lies before that of the last look; `grown`: the log was
+    longer than before when it was looked at again."""
+    following = Following(tmp_path, log)
+    following(1800)
+    following(1800)
+    following.write(log, LOG[:30])
+    following(times=3)
+    following.clock.time -= timedelta(minutes=10)
+    following.write(log, LOG[30:40])
+    shutil.copyfile(log, rotated(log))
+    stamp(rotated(log), following.clock)
+    os.truncate(log, 0)
+    following.write(log, LOG[40:] if grown else [])
+    following(times=3)
+    assert hours_of(following.store) == counts_of(LOG if grown else LOG[:40])
+    following.end()
+
+
+def test_many_logs_truncated_at_once(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where logrotate truncates many logs their folder is listed once, after all were looked at."""
+    logs = [log.with_name(f"{n}.log") for n in range(20)]
+    for each in logs:
+        each.touch()
+    following = Following(tmp_path, str(log.with_name("*.log")))
+    for n, each in enumerate(logs):
+        following.write(each, lines(2, tag=f"{n}"))
+    following()
+    for n, each in enumerate(logs):
+        following.write(each, lines(1, tag=f"more{n}"))
+        shutil.copyfile(each, rotated(each))
+        stamp(rotated(each), following.clock)
+        os.truncate(each, 0)
+    listed, scandir = [], os.scandir
+
+    def listing(path: Any) -> Any:
+        listed.append(str(path))
+        return scandir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("loganon.following.watch.os.scandir", listing)
+        following.clock.go(1)
+        following.follower.look()
+    following(times=2)
+    assert listed.count(str(log.parent)) <= 2  # the glob's own, and one
+    whole = [each for n in range(20) for each in (*lines(2, tag=f"{n}"), *lines(1, tag=f"more{n}"))]
+    assert hours_of(following.store) == counts_of(whole)
+    following.end()
+
+
 def test_truncated_and_silent(tmp_path: Path, log: Path) -> None:
     """Also where nothing comes after the truncation the rest is read from the copy."""
     following = Following(tmp_path, log)
@@ -474,6 +525,22 @@ def test_a_store_that_is_gone(tmp_path: Path, log: Path) -> None:
     assert following.end()["counted"] == 120
 
 
+def test_another_store_in_its_place(tmp_path: Path, log: Path) -> None:
+    """A store that was exchanged between two rounds is opened anew: the log is counted into it as into a new one."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    Following(tmp_path / "fresh", log.with_name("none.log"), clock=following.clock).end()
+    following.store.rename(tmp_path / "old")
+    (tmp_path / "fresh" / "store").rename(following.store)
+    following.write(log, LOG[40:])
+    following()
+    assert following.said.errors == []
+    assert hours_of(tmp_path / "old") == counts_of(LOG[:40])
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
 def test_another_process_holds_the_store(tmp_path: Path, log: Path) -> None:
     """For as long as `wait` that is no message; nothing is read twice when the store is free again."""
     following = Following(tmp_path, log, wait=0.0)
@@ -511,6 +578,34 @@ def test_a_log_that_cannot_be_read(tmp_path: Path, log: Path, monkeypatch: pytes
         assert [error.exit_code for error in following.said.errors] == [74]
         assert hours_of(following.store) == counts_of([*LOG[:40], *MORE])
     following()
+    assert hours_of(following.store) == counts_of([*LOG, *MORE])
+    assert len(following.said.notes) == 1
+    following.end()
+
+
+def test_a_log_whose_file_system_has_gone(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A descriptor that leads nowhere any more (a network's or a user's file system that was mounted anew) is let go,
+    which is told; the log's path is opened again, and other logs are followed on meanwhile."""
+    other = log.with_name("other.log")
+    other.touch()
+    following = Following(tmp_path, log, other)
+    following.write(log, LOG[:40])
+    following()
+    (stale,) = (each.descriptor for each in following.follower.watch.held if each.log == str(log))
+    fstat = os.fstat
+
+    def stating(descriptor: int) -> os.stat_result:
+        if descriptor == stale:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return fstat(descriptor)
+
+    following.write(log, LOG[40:])
+    following.write(other, MORE)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", stating)
+        following(1)
+    assert [error.exit_code for error in following.said.errors] == [66]
+    following(times=2)
     assert hours_of(following.store) == counts_of([*LOG, *MORE])
     assert len(following.said.notes) == 1
     following.end()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
+import shutil
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,8 +22,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from faults.warm import Warm
+from loganon.cli.loop import Stop
 from loganon.sources.prompt import Prompt
-from support.cli import Command, Inside
+from support.cli import SAMPLES, Command, Inside, without_override
 from support.runs import KEY, PLAIN, check_balance, check_store, counts_of, hours_of, lines
 from support.servers import free_port, until
 
@@ -36,7 +40,13 @@ def content(count: int, tag: str = "p") -> list[bytes]:
 class Process:
     """`loganon follow` with a metrics page, and what the page says."""
 
-    def __init__(self, folder: Path, *words: object, stdin: int | IO[bytes] = subprocess.DEVNULL) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *words: object,
+        stdin: int | IO[bytes] = subprocess.DEVNULL,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         self.port = free_port()
         self.folder = folder
         self.store = folder / "store"
@@ -52,6 +62,7 @@ class Process:
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            preexec_fn=before,  # noqa: PLW1509 - no thread holds a lock that the child takes
         )
 
     def page(self, path: str) -> str:
@@ -136,6 +147,130 @@ def test_patterns_and_rotation(tmp_path: Path) -> None:
         answer, _ = process.end()
     assert answer["counted"] == 90
     assert hours_of(process.store) == counts_of([*content(40), *content(20, "q"), *content(30, "r")])
+
+
+def only_128_files() -> None:
+    """In a child before it starts: so few may be open, and that is not to be raised."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+
+
+def test_more_logs_than_may_be_open(tmp_path: Path) -> None:
+    """What cannot be held open is said once; the others are counted, and the store, the page and a stop work."""
+    for n in range(150):
+        (tmp_path / f"{n:03}.log").write_bytes(b"".join(content(2, f"{n}")))
+    with following(tmp_path, "*.log", before=only_128_files) as process:
+        answer, err = process.end()
+    assert 2 * 64 <= answer["counted"] < 2 * 128
+    assert err.count("more logs are here than can be held open") == 1
+    assert "Too many" not in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
+def test_permission_lost_and_regained(tmp_path: Path) -> None:
+    """Of a log that is held each line is read, whoever may open it by now; one that may not be opened is told, and is
+    read once it may."""
+    log = tmp_path / "access.log"
+    log.write_bytes(b"".join(content(10)))
+    with following(tmp_path, log, before=without_override) as process:
+        with log.open("ab") as file:
+            log.chmod(0)
+            file.write(b"".join(content(10, "more")))
+        process.counted(20)
+        log.rename(tmp_path / "access.log.1")
+        log.write_bytes(b"".join(content(10, "new")))
+        log.chmod(0)
+        until(lambda: process.metric("loganon_troubles") == 1)
+        log.chmod(0o600)
+        process.counted(30)
+        answer, err = process.end()
+    assert answer["counted"] == 30
+    told = [text for text in err.splitlines() if "access.log" in text][1:]
+    assert [text.partition(": ")[2].partition(".")[0] for text in told] == [
+        "this log cannot be opened: Permission denied",
+        f"{tmp_path}/access",
+    ]
+
+
+def test_a_database_cut_off_while_in_use(tmp_path: Path) -> None:
+    """A provider database that is written over in place, as `cp` does, ends nothing: what was read of it holds."""
+    database = tmp_path / "providers.mmdb"
+    shutil.copyfile(SAMPLES / "providers.mmdb", database)
+    log = tmp_path / "access.log"
+    log.write_bytes(b"".join(content(10)))
+    with following(tmp_path, log, "--provider-db", database) as process:
+        os.truncate(database, 0)
+        with log.open("ab") as file:
+            file.write(b"".join(content(10, "more")).replace(b"91.44.26.11", b"84.128.7.9"))
+        process.counted(20)
+        answer, err = process.end()
+    assert answer["counted"] == 20
+    assert err.count("A provider database") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
+def test_a_pattern_that_leads_nowhere(tmp_path: Path) -> None:
+    """No log yet is said at the start; a folder that may not be read, until it may."""
+    (tmp_path / "closed").mkdir(mode=0)
+    with following(tmp_path, "none/*.log", "closed/*.log", before=without_override) as process:
+        until(lambda: process.metric("loganon_troubles") == 1)
+        (tmp_path / "closed").chmod(0o700)
+        (tmp_path / "closed" / "a.log").write_bytes(b"".join(content(10)))
+        process.counted(10)
+        _, err = process.end()
+    assert err.count("none/*.log: no log is there yet") == 1
+    assert err.count("the folder of the logs cannot be read. closed.") == 1
+
+
+STOPPED = """
+import os, signal, sys
+from loganon.cli.loop import Stop
+
+class Nothing:
+    ended = hurried = False
+    ticks = 0
+
+    def tick(self, *, look):
+        self.ticks += 1
+        if self.ticks == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    look = stop = lambda self: None
+
+def signalled(frame, event, argument):
+    if frame.f_code.co_name == "wait" and frame.f_back.f_code.co_name == "wait":  # where an Event has taken its lock
+        os.kill(os.getpid(), signal.SIGTERM)
+
+stop = Stop()
+with stop.signals():
+    sys.settrace(signalled)
+    stop.loop(Nothing())
+"""
+
+
+def test_a_signal_at_any_moment() -> None:
+    """The loop takes no lock that its signal handler takes, too: such a stop would wait for itself for ever."""
+    subprocess.run([sys.executable, "-c", STOPPED], check=True, timeout=DEADLINE)
+
+
+def test_a_thread_that_fails() -> None:
+    """Where nothing can be looked at any more the loop ends with the error; it does not go on as if it saw its logs."""
+
+    class Blind:
+        ended = hurried = False
+        ticks = 0
+
+        def tick(self, *, look: bool = True) -> None:
+            assert not look
+            self.ticks += 1
+            self.ended = self.ticks == 10
+
+        def look(self) -> None:
+            raise ZeroDivisionError
+
+        def stop(self) -> None: ...
+
+    with pytest.raises(ZeroDivisionError):
+        Stop().loop(Blind())
 
 
 def test_messages_as_json(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from loganon.following.followers import AGAIN, SEARCH_EVERY, Followers
 from loganon.following.pace import Terms
 from loganon.following.session import Session, Target
 from loganon.following.troubles import Teller
+from loganon.following.watch import Watch
 from loganon.lookups import open_lookups
 from loganon.policy import Policy
 from loganon.reading import Reading
@@ -251,6 +252,33 @@ def test_a_fault_of_ours(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
     sites.log("a.access.log", lines(10, tag="more"))
     sites(5, times=3)
     assert sites.counted("a") == counts_of([*lines(10, tag="a"), *lines(10, tag="more")])
+    assert sites.end()["a"].exit_code == 0
+
+
+def test_a_fault_of_ours_in_looking(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that one site's logs raise while a thread looks at all is told, and the others are looked at on."""
+    for name in ("a", "b"):
+        sites.log(f"{name}.access.log", lines(10, tag=name))
+    sites(1, times=3)
+    scan = Watch.scan
+
+    def failing(self: Watch, moment: float, wall: float) -> None:
+        if any(each.log.endswith("/a.access.log") for each in self.held):
+            raise ZeroDivisionError
+        scan(self, moment, wall)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "scan", failing)
+        for name in ("a", "b"):
+            sites.log(f"{name}.access.log", lines(10, tag=f"{name}2"))
+        for _ in range(3):
+            sites.clock.go(11)
+            sites.followers.look()
+            sites.followers.tick(look=False)
+    assert [str(error) for error in sites.said.errors] == ["ZeroDivisionError."]
+    assert sites.counted("b") == counts_of([*lines(10, tag="b"), *lines(10, tag="b2")])
+    sites(61, times=2)
+    assert sites.counted("a") == counts_of([*lines(10, tag="a"), *lines(10, tag="a2")])
     assert sites.end()["a"].exit_code == 0
 
 

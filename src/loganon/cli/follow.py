@@ -198,13 +198,15 @@ def _one(
         target_of(site.store, policy_of(site)),
         [log for log in logs if log != STDIN],
         open_lives(logs, syslog, say, opened),
-        replace(Readings().inputs(site)[0].reading, final=False, remove_source=False),
+        replace(Readings(apart=True).inputs(site)[0].reading, final=False, remove_source=False),
         ticker=SystemTicker(),
         teller=say,
         terms=terms,
     )
     opened.callback(follower.close)
     follower.open()
+    for log in follower.watch.leading_nowhere:
+        say.note(f"{log}: no log is there yet; it is looked at again and again")
     names = [printable(name) for name in (*logs, *syslog)]
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     say.note(f"following {', '.join(names[:_SHOWN])}{more} into {site.store}")

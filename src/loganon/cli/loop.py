@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import queue
 import resource
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -91,7 +92,8 @@ class Stop:
     """What ends the loop: `asked`, by SIGTERM or SIGINT."""
 
     def __init__(self) -> None:
-        self.asked = threading.Event()
+        self.asked = False
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()  # unlike an Event it may be told by a signal handler
         self._following: list[Following] = []
 
     @contextmanager
@@ -109,27 +111,36 @@ class Stop:
         """Goes on until a signal asks to stop, or nothing more can come."""
         self._following.append(following)
         over = threading.Event()
-        watching = threading.Thread(target=_look, args=(following, over), name="watch", daemon=True)
+        failed: list[Exception] = []
+        watching = threading.Thread(target=_look, args=(following, over, failed), name="watch", daemon=True)
         watching.start()
         try:
-            while not self.asked.is_set() and not following.ended:
+            while not self.asked and not following.ended:
                 following.tick(look=False)
-                self.asked.wait(_SOON if following.hurried else _TICK)
+                if failed:
+                    raise failed[0]  # a process that does not see its logs any more must not go on as if it did
+                with suppress(queue.Empty):
+                    self._wake.get(timeout=_SOON if following.hurried else _TICK)
         finally:
             over.set()
             watching.join()
 
     def _ask(self, *_: object) -> None:
-        self.asked.set()
+        self.asked = True
+        self._wake.put(None)
         for following in self._following:
             following.stop()
 
 
-def _look(following: Following, over: threading.Event) -> None:
+def _look(following: Following, over: threading.Event, failed: list[Exception]) -> None:
     pause = 0.0
     while not over.wait(pause):
         begun = time.monotonic()
-        following.look()
+        try:
+            following.look()
+        except Exception as error:  # noqa: BLE001 - the loop raises it
+            failed.append(error)
+            return
         pause = max(_LOOK, 20 * (time.monotonic() - begun))
 
 

@@ -67,8 +67,9 @@ class Followers:
         self._troubles = Troubles(self._teller)
         self._fault = fault
         self._only = only
-        self._readings = Readings()
+        self._readings = Readings(apart=True)
         self._followed: dict[str, _Followed] = {}
+        self._blind: dict[Follower, Exception] = {}
         self._errors: tuple[LoganonError, ...] = ()
         self._next_search = self._next_try = float("-inf")
         self._stopped = False
@@ -102,14 +103,19 @@ class Followers:
             self._search()
         for follower in self._live():
             try:
+                if blind := self._blind.pop(follower, None):
+                    raise blind  # noqa: TRY301 - as what a tick meets
                 follower.tick(look=look)
             except Exception as error:  # noqa: BLE001 - a fault of ours in one site must not keep the others waiting
                 follower.fail(self._fault(error))
 
     def look(self) -> None:
-        """Only look at the logs."""
+        """Only look at the logs; what that meets in one site the next tick tells."""
         for follower in self._live():
-            follower.look()
+            try:
+                follower.look()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._blind[follower] = error
 
     def stop(self) -> None:
         """Nothing more is read after some seconds; may be called from a signal handler."""

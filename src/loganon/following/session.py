@@ -157,9 +157,13 @@ class Session:
                 self._troubles.note(text)
 
     def _current(self, now: datetime) -> _Opened:
-        """The open store, opened again where its policy has been changed: what is past its day goes by the new one."""
+        """The open store, opened again where its policy has been changed, or another store has taken its place.
+
+        What is past its day goes by the policy that stands there.
+        """
         opened = self._open(now)
-        if open_standing(self._target.path).policy.sha256 != opened.store.policy.sha256:
+        standing = open_standing(self._target.path)
+        if (standing.uuid, standing.policy.sha256) != (opened.store.uuid, opened.store.policy.sha256):
             self.close()
         return self._open(now)
 

@@ -8,25 +8,42 @@ from __future__ import annotations
 
 import glob
 import os
+import resource
 import stat
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from loganon.errors import LoganonError, MissingInputError
+from loganon.patterns import unreadable_folder
+from loganon.sources.files import place_of
 from loganon.sources.identity import stream_name
 from loganon.sources.inflate import MAGIC_BYTES, compression
 
 QUIET = 60.0
 """Seconds without growth after which a log to which no path leads any more is let go, once it is read."""
 
+_SPARE = 64  # descriptors that are not for logs: a commit, the metrics and what is loaded late need some
 _SLACK = 5.0  # seconds by which the clock of a file system may differ from ours
-_HELD = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"  # noqa: PTH112 - a constant of the system
 _FINAL = frozenset({"set_aside", "no_format", "error_log", "empty", "damaged"})
 
 Stamp = tuple[int, int]
 """Size and mtime in ns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """When the logs were looked at: `moment`, in seconds of a clock that never steps, and `wall`, the file system's."""
+
+    moment: float
+    wall: float
+
+    def since(self, before: Look) -> float:
+        """The least that the file system's clock can have said since an earlier look, if it was set back, too."""
+        return min(before.wall, self.wall - (self.moment - before.moment)) - _SLACK
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +76,7 @@ class Watched:
     @property
     def at(self) -> str:
         """Where it can be opened, whatever its name is by now."""
-        return f"{_HELD}/{self.descriptor}"
+        return place_of(self.descriptor)
 
     @property
     def due(self) -> bool:
@@ -94,22 +111,33 @@ class Watch:
         self._held: dict[tuple[int, int], Watched] = {}
         self._finished: dict[tuple[int, int], Stamp] = {}
         self._lock = threading.Lock()
-        self._scanned = 0.0
-        self._wall = self._taken = self._before = 0.0
+        self._scanned = self._taken = self._before = Look(0.0, 0.0)
         self.extend(paths)
 
     def scan(self, moment: float, wall: float) -> None:
         """Look at all paths and all held logs; `moment`: seconds of any clock, `wall`: of the file system's."""
         with self._lock:
+            before, self._scanned = self._scanned, Look(moment, wall)
             troubles: dict[str, LoganonError] = {}
             named = self._name(moment, troubles)
+            truncated: dict[tuple[str, str], float] = {}
             for watched in list(self._held.values()):
                 watched.named = watched.identity in named
-                self._look(watched, moment)
+                try:
+                    written = self._look(watched, moment)
+                except OSError as error:
+                    self._lose(watched, error, troubles)
+                    continue
+                if written is not None:
+                    since, log = (
+                        min(self._scanned.since(before), written / 1e9 - _SLACK),
+                        (watched.log, watched.pattern),
+                    )
+                    truncated[log] = min(since, truncated.get(log, since))
                 self._release(watched, moment)
+            self._search(truncated)  # not before all were looked at: of each that was truncated the copy is there now
             self._finished = {known: stamp for known, stamp in self._finished.items() if known in named}
             self.troubles = troubles
-            self._scanned, self._wall = moment, wall
 
     def extend(self, paths: Sequence[str], unless: Callable[[str], bool] = lambda _path: False) -> None:
         """From the next scan on look at these, too, but not at logs to which `unless` says no.
@@ -129,19 +157,26 @@ class Watch:
         with self._lock:
             named = {path: path for path in self._paths if not glob.has_magic(path)}  # also what is not there by now
             named |= {watched.log: watched.pattern for watched in self._held.values() if not watched.copy}
-            for log, pattern in named.items():
-                self._search(log, pattern, since(pattern, stream_name(log)), self._scanned)
+            self._search({(log, pattern): since(pattern, stream_name(log)) for log, pattern in named.items()})
 
     def search_beside(self, watched: Watched) -> None:
         """As `search`, for one log that was found to be another than at the last scan."""
         with self._lock:
-            self._search(watched.log, watched.pattern, self._before - _SLACK, self._scanned)
+            self._search({(watched.log, watched.pattern): self._scanned.since(self._before)})
 
     @property
     def held(self) -> tuple[Watched, ...]:
         """All logs that are held."""
         with self._lock:
             return tuple(self._held.values())
+
+    @property
+    def leading_nowhere(self) -> list[str]:
+        """The patterns that led to nothing at the last scan, though their folders can be read."""
+        with self._lock:
+            led = {each for watched in self._held.values() for each in (watched.pattern, *watched.others)}
+            patterns = (path for path in self._paths if glob.has_magic(path))
+            return [path for path in patterns if path not in led and path not in self.troubles]
 
     @property
     def lag(self) -> int:
@@ -156,7 +191,7 @@ class Watch:
         with self._lock:
             due = [each for each in self._held.values() if each.due]
             taken = [(each, each.stamp) for each in due if not final or each.failed in ("", "empty")]
-            self._before, self._taken = self._taken, self._wall
+            self._before, self._taken = self._taken, self._scanned
             for watched, _ in taken:
                 watched.busy = True
             return taken
@@ -177,7 +212,7 @@ class Watch:
     def _name(self, moment: float, troubles: dict[str, LoganonError]) -> set[tuple[int, int]]:
         """The identities to which paths lead; new ones are held."""
         named = set()
-        for pattern, path in self._found():
+        for pattern, path in self._found(troubles):
             try:
                 status = os.stat(path)  # noqa: PTH116 - paths are text here, as given
                 identity = (status.st_dev, status.st_ino)
@@ -196,20 +231,30 @@ class Watch:
                 what = f"this log cannot be opened: {error.strerror}"
                 fix = "Check its permissions and those of its directories; it is tried again"
                 troubles[path] = MissingInputError(what, where=path, fix=fix)
+            except _TooManyError as error:  # said once, not of each
+                troubles[str(Path(path).parent)] = error
             except MissingInputError as error:
                 troubles[path] = error
         return named
 
-    def _found(self) -> Iterator[tuple[str, str]]:
+    def _found(self, troubles: dict[str, LoganonError]) -> Iterator[tuple[str, str]]:
         for path in self._paths:
             if glob.has_magic(path) and not os.path.lexists(path):
-                yield from ((path, found) for found in sorted(glob.glob(path, recursive=True)))  # noqa: PTH207 - a pattern may be absolute
+                found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - a pattern may be absolute
+                yield from ((path, each) for each in found)
+                if not found and (folder := unreadable_folder(path)):
+                    troubles[path] = MissingInputError(
+                        "the folder of the logs cannot be read", where=folder, fix="Let this user read it"
+                    )
             else:
                 yield path, path
 
     def _hold(self, path: str, pattern: str, moment: float, *, copy_of: str | None = None) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
+            if descriptor >= _most_open():
+                what, fix = "more logs are here than can be held open", "Raise the limit of open files (LimitNOFILE=)"
+                raise _TooManyError(what, where=str(Path(path).parent), fix=fix)  # noqa: TRY301 - as below
             status = os.fstat(descriptor)
             identity = (status.st_dev, status.st_ino)
             if identity in self._held:
@@ -227,31 +272,35 @@ class Watch:
             watched.copy, watched.named, watched.settled = True, False, False
         self._held[identity] = watched
 
-    def _look(self, watched: Watched, moment: float) -> None:
-        """Notes how the log is now; of one that was truncated the copy is looked for."""
+    def _look(self, watched: Watched, moment: float) -> int | None:
+        """Notes how the log is now; if it was truncated, when it was last written to before (ns)."""
         before, stamp = watched.stamp, _stamp(os.fstat(watched.descriptor))
         watched.stamp, watched.settled = stamp, not watched.copy or stamp == before
         if stamp != before:
             watched.grown = moment
         if not watched.compressed and stamp[0] < max(before[0], watched.done):
             watched.done, watched.seen = 0, None
-            self._search(watched.log, watched.pattern, min(self._wall, before[1] / 1e9) - _SLACK, moment)
+            return before[1]
+        return None
 
-    def _search(self, log: str, pattern: str, since: float, moment: float) -> None:
-        real = Path(os.path.realpath(log))  # of a link whose file has been renamed, too
-        folder, label = real.parent, stream_name(real.name)
-        try:
-            entries = [entry for entry in os.scandir(folder) if stream_name(entry.name) == label]
-        except OSError:
-            return
-        for entry in entries:
-            try:
-                status = entry.stat(follow_symlinks=False)
-                new = (status.st_dev, status.st_ino) not in self._held
-                if stat.S_ISREG(status.st_mode) and new and status.st_mtime >= since:
-                    self._hold(entry.path, pattern, moment, copy_of=log)
-            except (OSError, MissingInputError):  # gone meanwhile, or not ours to read
-                continue
+    def _search(self, logs: Mapping[tuple[str, str], float]) -> None:
+        """Holds what lies beside these logs, each with its pattern, as a rotated form and was changed since so then.
+
+        A folder is listed once for all of its logs.
+        """
+        folders: dict[Path, dict[str, list[os.DirEntry[str]]]] = {}
+        for (log, pattern), since in logs.items():
+            real = Path(os.path.realpath(log))  # of a link whose file has been renamed, too
+            if real.parent not in folders:
+                folders[real.parent] = _streams_of(real.parent)
+            for entry in folders[real.parent].get(stream_name(real.name), ()):
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                    new = (status.st_dev, status.st_ino) not in self._held
+                    if stat.S_ISREG(status.st_mode) and new and status.st_mtime >= since:
+                        self._hold(entry.path, pattern, self._scanned.moment, copy_of=log)
+                except (OSError, MissingInputError):  # gone meanwhile, or not ours to read
+                    continue
 
     def _release(self, watched: Watched, moment: float) -> None:
         """Lets go of a log that is read to its end and does not grow, if no path leads to it or it is compressed."""
@@ -262,8 +311,37 @@ class Watch:
             self._finished[watched.identity] = watched.stamp
         elif watched.named:
             return
+        self._let_go(watched)
+
+    def _lose(self, watched: Watched, error: OSError, troubles: dict[str, LoganonError]) -> None:
+        """A log of a file system that has gone: what its path leads to later is another file."""
+        what = f"this log cannot be read: {error.strerror}"
+        troubles[watched.log] = MissingInputError(what, where=watched.log, fix="Check the disk and the mount")
+        if not watched.busy:
+            self._let_go(watched)
+
+    def _let_go(self, watched: Watched) -> None:
         os.close(watched.descriptor)
         del self._held[watched.identity]
+
+
+class _TooManyError(MissingInputError):
+    """A log that is not held, since the last descriptors are needed elsewhere."""
+
+
+def _most_open() -> int:
+    """The number of a descriptor from which on the rest is left for stores and libraries."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit - min(_SPARE, limit // 4)
+
+
+def _streams_of(folder: Path) -> dict[str, list[os.DirEntry[str]]]:
+    """What lies in a folder, by the log of which it may be a rotated form."""
+    found: dict[str, list[os.DirEntry[str]]] = {}
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found.setdefault(stream_name(entry.name), []).append(entry)
+    return found
 
 
 def _stamp(status: os.stat_result) -> Stamp:
