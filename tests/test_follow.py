@@ -583,6 +583,40 @@ def test_a_log_that_cannot_be_read(tmp_path: Path, log: Path, monkeypatch: pytes
     following.end()
 
 
+def test_a_log_that_was_no_log_goes(tmp_path: Path, log: Path) -> None:
+    """What is wrong with a log is over once the log has gone: the figures say what is wrong now."""
+    words = log.with_name("words.log")
+    following = Following(tmp_path, str(log.with_name("*.log")), format="auto")
+    following.write(words, b"some words\n" * 10)
+    following(times=3)
+    assert following.follower.figures.troubles == 1
+    words.unlink()
+    following(61, times=3)
+    assert following.follower.figures.troubles == 0
+    assert following.said.notes == [f"{words}: the log is no longer there"]
+    following.end()
+
+
+def test_a_rotated_log_that_is_set_aside(tmp_path: Path, log: Path) -> None:
+    """It is told once, however often the log beside which it lies is read meanwhile, and of that nothing is said."""
+    other = log.with_name("other.log")
+    following = Following(tmp_path, log, other)
+    following.write(log, LOG[:10])
+    following.write(other, MORE)
+    following()
+    following = following.again(log)
+    other.rename(rotated(log))
+    following.follower.watch.search(lambda _pattern, _stream: 0.0)
+    for each in LOG[11:15]:
+        following.write(log, [each])
+        following()
+    assert ["'other.log'" in error.what for error in following.said.errors] == [True]
+    assert following.said.notes == []
+    assert following.follower.figures.troubles == 1
+    assert hours_of(following.store) == counts_of([*LOG[:10], *LOG[11:15], *MORE])
+    following.end()
+
+
 def test_a_log_whose_file_system_has_gone(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A descriptor that leads nowhere any more (a network's or a user's file system that was mounted anew) is let go,
     which is told; the log's path is opened again, and other logs are followed on meanwhile."""

@@ -15,7 +15,7 @@ from loganon import job
 from loganon.errors import BusyError, ConfigurationError, InternalError, LoganonError
 from loganon.following.figures import Figures, Totals, figures_of
 from loganon.following.pace import Pace, Terms, Ticker
-from loganon.following.session import Session, Target
+from loganon.following.session import LOG, ROTATED, Session, Target
 from loganon.following.troubles import Teller, Troubles
 from loganon.following.watch import Watch
 from loganon.reading import Reading
@@ -153,6 +153,11 @@ class Follower:
             path = subject.removeprefix(_PATH)
             if path not in missing:
                 self._troubles.over(subject, f"{path}: the log is there")
+        held = {watched.log for watched in self.watch.held}
+        for kind in (LOG, ROTATED):
+            for subject in self._troubles.of(kind):
+                if subject.removeprefix(kind) not in held:
+                    self._troubles.over(subject, f"{subject.removeprefix(kind)}: the log is no longer there")
 
     def _take(self, *, hurry: bool) -> None:
         for error in self._session.take(self._ticker.now() + job.AHEAD, hurry=hurry):

@@ -29,6 +29,8 @@ from loganon.summary import LogSummary, Summary
 
 _PAST = timedelta(days=1)  # a rotated log that is older than the stream's last commit by this is known
 _RETENTION = "retention"
+LIVE, LOG, ROTATED = "live ", "log ", "rotated log "
+"""How the subjects of troubles begin, before the name of what is in trouble."""
 _DONE = frozenset({"empty", "error_log", "damaged"})  # nothing more is to be had of such a log as it is
 
 
@@ -121,7 +123,7 @@ class Session:
             return failed
         window = replace(self._window, latest=latest)
         for intake in self.intakes:
-            subject = f"log {intake.live.log}"
+            subject = f"{LIVE}{intake.live.log}"
             try:
                 intake.take(window, hurry=hurry)
             except LoganonError as error:
@@ -276,8 +278,8 @@ class Session:
         return next((each for each in readings if each.stream in known), readings[0])
 
     def _note(self, watched: Watched, stamp: Stamp, log: LogSummary) -> None:
-        """What a round did with one log."""
-        subject = f"log {watched.log}"
+        """What a round did with one log; a rotated form that was found beside it has troubles of its own."""
+        subject = f"{ROTATED if watched.copy else LOG}{watched.log}"
         if log.failed:
             watched.failed = log.failed
             if log.failed in _DONE:
