@@ -129,10 +129,8 @@ class Watch:
                     self._lose(watched, error, troubles)
                     continue
                 if written is not None:
-                    since, log = (
-                        min(self._scanned.since(before), written / 1e9 - _SLACK),
-                        (watched.log, watched.pattern),
-                    )
+                    log = watched.log, watched.pattern
+                    since = min(self._scanned.since(before), written / 1e9 - _SLACK)
                     truncated[log] = min(since, truncated.get(log, since))
                 self._release(watched, moment)
             self._search(truncated)  # not before all were looked at: of each that was truncated the copy is there now
