@@ -70,7 +70,7 @@ def _tiles(report: Report) -> list[tuple[str, str]]:
         found.append((f"{total.mean_ms:,.0f} ms", "for an answer, on average"))
     for each in report.rankings:
         if each.column == "file":
-            named = each.distinct - int(each.sums["value"].is_in(_NO_FILES).sum())
+            named = int((~each.sums["value"].is_in(_NO_FILES)).sum())
             found.append((count(named), "different files"))
     return [*found, (count(len(report.days.used)), "stored days")]
 
