@@ -129,7 +129,7 @@ class AgentColumns:
         groups = [list(rules) for _, rules in groupby(tried, key=lambda rule: bool(rule.told))]
         self._groups = [(_asked(rules), rules) for rules in groups]
         self._name = name
-        self._names = pl.Series([*names], dtype=pl.String)
+        self._names = pl.Series([*names], dtype=pl.String).implode()
         self._longest = max(map(len, self._names)) + len("/000")
         self._most = most
 
