@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from loganon.errors import ConfigurationError
 from loganon.periods import parse_period
 from loganon.policy import PolicyError, bundled, from_canonical, load_policy, parse_policy
+from loganon.policy.hold import Hold
 from support.runs import PLAIN
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -124,6 +125,10 @@ def test_a_copy_with_other_values_means_what_they_say() -> None:
         assert (again, again.keep_for, again.fields.file) == (copied, week, None)
         assert copied.sha256 == again.sha256 != policy.sha256
         assert "file" not in copied.spec.schema.names
+    hold = Hold(scope="2026-10-01", basis="a law", owner="the office", until=date(2027, 6, 30))
+    assert hold.covers(date(2026, 10, 1))
+    later = hold.model_copy(update={"scope": "2026-10-02"})
+    assert [day for day in (1, 2) if later.covers(date(2026, 10, day))] == [2]
 
 
 @pytest.mark.parametrize("text", ["{}", "no json", '{"name": 1}', "[]"])

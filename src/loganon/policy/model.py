@@ -6,19 +6,30 @@ Every key carries its description and the order of its values; the field's own k
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from loganon.fields import FIELDS
 from loganon.periods import Period
 from loganon.policy.elsewhere import AlsoExpire
 from loganon.policy.hold import Hold
 from loganon.policy.meaning import Meaning
-from loganon.policy.parts import AGE_PATTERN, FREE, Consent, Controller, Part, Purpose, Raw, Scope, Slug, read_age
+from loganon.policy.parts import (
+    AGE_PATTERN,
+    FREE,
+    Consent,
+    Controller,
+    Copied,
+    Part,
+    Purpose,
+    Raw,
+    Scope,
+    Slug,
+    read_age,
+)
 from loganon.strictness import Order, shorter
 
 _LATER = ("scope", "also_expire", "hold")
@@ -32,7 +43,7 @@ _Fields: Any = create_model(
 )
 
 
-class Policy(Meaning, BaseModel):
+class Policy(Meaning, Copied):
     """One policy. Frozen; equal where it means the same."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
@@ -65,13 +76,6 @@ class Policy(Meaning, BaseModel):
     also_expire: tuple[AlsoExpire, ...] = Field(default=(), strict=False)
     hold: tuple[Hold, ...] = Field(default=(), strict=False)
     fields: _Fields
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """The policy with other values, not judged; nothing that followed from the old ones is left in it."""
-        copied = super().model_copy(update=update, deep=deep)
-        for followed in vars(copied).keys() - type(self).model_fields.keys():
-            del vars(copied)[followed]
-        return copied
 
     @cached_property
     def canonical(self) -> str:

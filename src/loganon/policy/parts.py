@@ -6,8 +6,9 @@ Every key carries its description and the order of its values.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -49,7 +50,18 @@ Said = Annotated[str, BeforeValidator(read_said), WithJsonSchema({"type": "strin
 """A text that must say something."""
 
 
-class Part(BaseModel):
+class Copied(BaseModel):
+    """What holds answers that follow from its values, once it was asked."""
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same with other values, not judged; nothing that followed from the old ones is left in it."""
+        copied = super().model_copy(update=update, deep=deep)
+        for followed in vars(copied).keys() - type(self).model_fields.keys():
+            del vars(copied)[followed]
+        return copied
+
+
+class Part(Copied):
     """A table of a policy's file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
