@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -62,6 +63,24 @@ def truth() -> pa.Table:
 
 # --- the same rows ------------------------------------------------------------------------------------------------
 
+
+class Older(pd.DataFrame):
+    """A frame of pandas as it was before it spoke Arrow's C stream: what one goes through are its columns' names."""
+
+    @property
+    def __arrow_c_stream__(self) -> Any:
+        raise AttributeError
+
+
+class Foreign:
+    """A frame of neither, nor does it speak Arrow: one of dask."""
+
+    columns = ("time", "client")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+
 FORMS = {
     "dict": columns,
     "table": lambda: pa.table(columns()),
@@ -70,6 +89,7 @@ FORMS = {
     "polars": lambda: pl.DataFrame(columns()),
     "polars, categorical": lambda: pl.DataFrame(columns()).with_columns(pl.col("client", "agent").cast(pl.Categorical)),
     "pandas": lambda: pd.DataFrame(columns()),
+    "pandas before 2.2": lambda: Older(columns()),
     "pandas, nullable": lambda: pd.DataFrame(columns()).convert_dtypes(),
     "pandas, category": lambda: pd.DataFrame(columns()).astype({"client": "category"}),
     "duckdb": lambda: duckdb.sql("SELECT * FROM given", connection=_database()),
@@ -295,6 +315,13 @@ def test_what_is_no_column(given: Any, says: str) -> None:
         loganon.anonymize(given)
     assert "203.0.113.9" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+def test_a_frame_is_not_the_names_of_its_columns() -> None:
+    """One that is not known is refused: what one goes through of it are names, which would be taken for lines."""
+    with pytest.raises(TypeError, match="Foreign"):
+        loganon.anonymize(Foreign(), format="combined")
+    assert not hasattr(Older(), "__arrow_c_stream__")
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])

@@ -79,7 +79,7 @@ def feeds_of(given: Given, *, blocks: bool = False, batch_bytes: int = BATCH_BYT
         return (_tabular(each, batch_bytes) for each in (tables_of(given),))
     if isinstance(given, Path) or _is_file(given):
         return _log(given, batch_bytes)
-    if isinstance(given, Iterable):
+    if isinstance(given, Iterable) and not hasattr(given, "columns"):  # of a frame these would be its columns' names
         return _of_elements(iter(given), blocks=blocks, batch_bytes=batch_bytes)
     raise TypeError(f"lines cannot be had from {type(given).__name__}")
 

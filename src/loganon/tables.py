@@ -37,8 +37,10 @@ class ArrowStream(Protocol):
 
 
 def is_arrow(given: object) -> TypeGuard[ArrowStream]:
-    """Whether it is a table, or hands one out."""
-    return isinstance(given, _ARROW) or hasattr(given, "__arrow_c_stream__")
+    """Whether it is a table, or hands one out, as pandas has done since 2.2."""
+    if isinstance(given, _ARROW) or hasattr(given, "__arrow_c_stream__"):
+        return True
+    return _is_pandas(given, "DataFrame") or _is_pandas(given, "Series")
 
 
 def tables_of(given: Any) -> Iterator[pa.Table]:
