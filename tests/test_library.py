@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -136,6 +137,16 @@ def test_now(tmp_path: Path, now: datetime) -> None:
     log = write(tmp_path / "x.log", [line(NOW + timedelta(hours=23)), line(NOW + timedelta(hours=25), "/future")])
     summary = loganon.run([log], store=tmp_path / "s", key=SECRET, now=now)
     assert (summary.counted, summary.rejected["future"]) == (1, 1)
+
+
+@pytest.mark.parametrize("now", [NOW.replace(year=9999), NOW.replace(year=1), NOW.date(), "2026-11-21", "", 0])
+def test_no_moment_of_a_clock(tmp_path: Path, now: Any) -> None:
+    """It is refused before anything is made, as the command refuses it: no cutoff can be reckoned from it."""
+    with pytest.raises(ConfigurationError, match="no moment of a clock"):
+        loganon.run([], store=tmp_path / "s", key=SECRET, now=now)
+    with pytest.raises(ConfigurationError, match="no moment of a clock"):
+        loganon.batches(b"", now=now)
+    assert not (tmp_path / "s").exists()
 
 
 def test_it_leaves_the_process_alone(

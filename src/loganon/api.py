@@ -25,6 +25,7 @@ from loganon.forking import require_threads
 from loganon.formats.given import resolve
 from loganon.keys import Key, make_key
 from loganon.lookups import open_lookups
+from loganon.periods import YEARS
 from loganon.pipeline import REASONS
 from loganon.policy import DEFAULT, Policy, load_policy, named_policy
 from loganon.reading import Input, Reading
@@ -91,7 +92,7 @@ def run(
         policy=policy if isinstance(policy, Policy) else named_policy(policy),
         store=parse_place(store, options=client_options(storage_options), accept_versioned=accept_versioned),
         key=key_of(key),
-        clock=job.Clock(utc(now) if now else datetime.now(UTC)),
+        clock=job.Clock(datetime.now(UTC) if now is None else utc(now)),
     )
 
 
@@ -256,8 +257,12 @@ def several(values: Iterable[_Value], name: str) -> tuple[_Value, ...]:
 
 
 def utc(moment: datetime) -> datetime:
-    """The moment in UTC, which it is in if it has no offset."""
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    """The moment in UTC, which it is in if it has no offset; ConfigurationError where it is none of a clock."""
+    given: object = moment
+    if not isinstance(given, datetime) or not YEARS[0] <= given.year <= YEARS[1]:
+        fix = f"Give a datetime of the years {YEARS[0]} to {YEARS[1]}"
+        raise ConfigurationError("it is no moment of a clock", where="now", fix=fix)
+    return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def client_options(given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

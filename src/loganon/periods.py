@@ -12,6 +12,8 @@ _AGE = re.compile(r"([1-9][0-9]{0,4}) (day|week|month|year)s?")
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
+YEARS = (1970, 9000)
+"""The first and the last year that a clock may show."""
 
 Spans: TypeAlias = tuple[tuple[date, date], ...]
 """Spans of days: the first and the last of each."""

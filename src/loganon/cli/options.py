@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from loganon.errors import ConfigurationError
-from loganon.periods import parse_duration
+from loganon.periods import YEARS, parse_duration
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_YEARS = (1970, 9000)
 _POLICY, _STORE, _NAMES = "NAME|FILE", "DIR|s3://…", "'NAME ...'"
 _GENERAL = {"config", "store", "policy", "provider_db", "key_file"}
 
@@ -32,7 +31,7 @@ class _Moment(click.ParamType[datetime]):
             moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
             moment = None
-        if moment is None or not _YEARS[0] <= moment.year <= _YEARS[1]:
+        if moment is None or not YEARS[0] <= moment.year <= YEARS[1]:
             self.fail("expected a time such as 2026-11-21T00:05:00Z", param, ctx)
         return moment
 

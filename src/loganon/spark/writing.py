@@ -79,7 +79,7 @@ def write(
     _require_id(batch_id)
     check_writer(writer)
     context_of(lines.sparkSession)
-    moment = utc(now) if now else datetime.now(UTC)
+    moment = datetime.now(UTC) if now is None else utc(now)
     reading = Reading(
         lookups=open_lookups(several(provider_db, "provider_db"), several(trusted_proxies, "trusted_proxies")),
         format=resolve(format),
