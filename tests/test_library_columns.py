@@ -164,6 +164,8 @@ def test_a_line_column_goes_before(truth: pa.Table) -> None:
     assert table_of(pa.table({"time": [NOW] * COUNT, "line": lines})).equals(truth)
     assert table_of(pa.table({"value": lines})).equals(truth)
     assert table_of({"line": lines}).equals(truth)
+    for beside in ({"line": lines, "status": [200, "-"]}, pd.DataFrame({"line": lines, "status": [200, "-"] * 20})):
+        assert table_of(beside).equals(truth)
 
 
 # --- nothing else -------------------------------------------------------------------------------------------------

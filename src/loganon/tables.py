@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from math import isnan
@@ -20,7 +20,6 @@ from loganon.columns import COLUMNS, LINE, unfit
 from loganon.errors import ConfigurationError, UnreadableInputError
 
 _ARROW = (pa.Table, pa.RecordBatch, pa.RecordBatchReader, pl.DataFrame)
-_TAKEN = COLUMNS | {LINE}
 _NO_COLUMN = (str, bytes, bytearray, memoryview, Mapping, AbstractSet)
 """What one could go through, but not as through the values of a column: its letters, keys, or values in any order."""
 _MISSING = ("NAType", "NaTType")  # of pandas
@@ -65,17 +64,24 @@ def tables_of(given: Any) -> Iterator[pa.Table]:
 
 def make_table(columns: Mapping[str, Any]) -> pa.Table:
     """The columns as a table, of those that are taken; ConfigurationError where one is no column."""
-    return _table({name: values for name, values in columns.items() if name in _TAKEN})
+    taken = _taken(columns)
+    return _table({name: values for name, values in columns.items() if name in taken})
 
 
 def _of_frame(frame: Any) -> pa.Table:
     """The columns that are taken of a frame of polars or pandas, or its only one; the others are not looked at."""
     names = [str(name) for name in frame.columns]
     single = len(names) == 1
-    taken = [(at, name) for at, name in enumerate(names) if single or name in _TAKEN]
-    require_once([name for _, name in taken])
+    wanted = _taken(names)
+    taken = [(at, name) for at, name in enumerate(names) if single or name in wanted]
+    require_once(name for _, name in taken)
     series = frame.to_series if isinstance(frame, pl.DataFrame) else lambda at: frame.iloc[:, at]
     return _table({name: series(at) for at, name in taken})
+
+
+def _taken(names: Collection[str]) -> frozenset[str]:
+    """The names that are taken: of lines no other column is looked at."""
+    return frozenset({LINE}) if LINE in names else COLUMNS
 
 
 def require_once(names: Iterable[str]) -> None:
