@@ -25,7 +25,7 @@ from loganon.sources.files import Log
 from loganon.sources.live import Live
 from loganon.store import Held, LocalStore
 from support.following import Clock, Following, held, stamp
-from support.runs import NOW, PLAIN, counts_of, days, hours_of, line, lines, table_of
+from support.runs import KEY, NOW, PLAIN, counts_of, days, hours_of, line, lines, plain_policy, table_of
 
 LOG = lines(120)
 MORE = lines(40, tag="more")
@@ -797,6 +797,29 @@ def test_a_pipe_while_the_store_fails(tmp_path: Path, monkeypatch: pytest.Monkey
     assert following.follower.ended
     assert hours_of(following.store) == counts_of(LOG)
     assert len(following.said.errors) == 1
+    assert following.end()["counted"] == 120
+
+
+@pytest.mark.parametrize("name", ["last_commit", "records", "cutoff"])
+def test_a_store_that_fails_as_it_is_opened(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whatever of the store cannot be read at the start, it is read at the next attempt: a pipe and what stands in the
+    logs by then are stored."""
+    job.open_store(tmp_path / "store", plain_policy(), KEY, NOW, None)
+    log.write_bytes(b"".join(LOG[:60]))
+    feed = Given()
+    feed.data = b"".join(LOG[60:])
+
+    def broken(*_: object) -> None:
+        raise InputOutputError("the disk fails", where="state.json")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, name, broken)
+        following = Following(tmp_path, log, lives=[Live("-", feed)])
+    following(times=3)
+    assert hours_of(following.store) == counts_of(LOG)
+    feed.ended = True
     assert following.end()["counted"] == 120
 
 

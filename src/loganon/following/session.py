@@ -192,8 +192,8 @@ class Session:
                 timer=self._seconds,
             )
             first = self.last_commit is None and not self.intakes and self._window is None
-            self._opened = _Opened(store, frozen, ingest)
-            self.last_commit = store.last_commit()
+            last_commit = store.last_commit()  # it may fail: before it the store is not open
+            self._opened, self.last_commit = _Opened(store, frozen, ingest), last_commit
             self._place_intakes(self._opened, key)
             if first:
                 self._watch.scan(self._seconds(), now.timestamp())
