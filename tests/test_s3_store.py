@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,28 @@ def test_another_stores_cell_stays(memory: Memory) -> None:
         deleted = held.retain(plan_retention(held.partitions(), held.cutoff), NOW)
     assert cell in memory.objects
     assert [failure.path for failure in deleted.failures] == [cell]
+
+
+def test_a_marked_day_is_deleted(memory: Memory, tmp_path: Path) -> None:
+    """An empty object that marks the folder of a day keeps nothing: the day is gone, and stays no part of the store."""
+    writer({"one": [(at(back(9), 1), "/old")]}, name=None, step=9)(open_bucket(memory))
+    memory.objects[f"access/date={back(9)}/"] = b""
+
+    class Client(Memory):
+        """As obstore names such an object."""
+
+        def list(self, prefix: str) -> list[Listed]:
+            return [replace(each, key=each.key.rstrip("/")) for each in Memory.list(self, prefix)]
+
+    memory = Client(memory.objects)
+    store = open_store(open_bucket(memory))
+    with store.locked() as held:
+        held.raise_cutoff(back(8), NOW)
+        deleted = held.retain(plan_retention(held.partitions(), held.cutoff), NOW)
+    assert (deleted.partitions, deleted.failures) == ((back(9),), ())
+    assert [entry["state"] for entry in store.deletions()] == ["begun", "done"]
+    copy_store(open_bucket(memory), tmp_path)
+    assert list((tmp_path / "access").iterdir()) == []
 
 
 def test_a_damaged_cell_stops_no_deletion(memory: Memory) -> None:

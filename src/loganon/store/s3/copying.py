@@ -24,6 +24,7 @@ from loganon.store.s3.names import (
     SOURCES,
     STATE,
     STORE,
+    is_folder,
     parse_batch,
     parse_cell_key,
     parse_seal,
@@ -86,7 +87,7 @@ def _put_foreign(files: Files, folder: Path, each: Listed) -> None:
     path = folder.joinpath(*(part for part in each.key.split("/") if part not in ("", ".", "..")))
     spare = folder / f"{quote(each.key, safe=' ')[:_LONGEST]} (object)"
     try:
-        if each.size or not path.is_dir():
+        if each.size or not (is_folder(each.key) or path.is_dir()):
             _put(files, path, folder, b"")
     except OSError as error:
         if error.errno not in _NO_SUCH_NAME:

@@ -35,6 +35,7 @@ BATCHES = f"{PRIVATE_NAME}/batches"
 SEALS = f"{PRIVATE_NAME}/seals"
 DELETIONS = f"{PRIVATE_NAME}/deletions.jsonl"
 PROBES = f"{PRIVATE_NAME}/probes"
+_FOLDERS = frozenset(("", TABLE, PRIVATE_NAME, SOURCES, BATCHES, SEALS, PROBES))
 
 _BATCH = re.compile(rf"{BATCHES}/([a-z0-9][a-z0-9-]{{7,63}})/([0-9]{{20}})")
 
@@ -70,6 +71,12 @@ def parse_seal(key: str) -> date | None:
     """The day of a seal's key; None for any other key."""
     folder, _, name = key.rpartition("/")
     return parse_partition(name) if folder == SEALS else None
+
+
+def is_folder(key: str) -> bool:
+    """True for the name of a folder of a store's: an empty object of that name marks it, and is nothing."""
+    folder, _, name = key.rpartition("/")
+    return key in _FOLDERS or folder == BATCHES or (folder == TABLE and parse_partition(name) is not None)
 
 
 def parse_cell_key(key: str) -> CellName | None:

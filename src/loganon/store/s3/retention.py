@@ -14,7 +14,7 @@ from loganon.store.layout import TABLE, partition_name
 from loganon.store.retention import Deleted, Failure, Plan
 from loganon.store.s3.batches import Part, decode_batch, encode_batch
 from loganon.store.s3.deletions import Deletions
-from loganon.store.s3.names import BATCHES, SEALS, parse_batch, parse_cell_key, parse_seal, seal_key
+from loganon.store.s3.names import BATCHES, SEALS, is_folder, parse_batch, parse_cell_key, parse_seal, seal_key
 from loganon.store.s3.table import Table
 
 
@@ -54,7 +54,9 @@ class Retention:
         return not [each for each in self.table.listed(day) if not self._remove(each)]
 
     def _remove(self, each: Listed) -> bool:
-        """True if the object was this store's and is gone."""
+        """True if the object was this store's and is gone, or only marks a folder."""
+        if not each.size and is_folder(each.key):
+            return True
         if parse_cell_key(each.key) is None:
             self._fail(each.key, "is no cell")
             return False
