@@ -190,6 +190,29 @@ def test_another_stores_cell_stays(memory: Memory) -> None:
     assert [failure.path for failure in deleted.failures] == [cell]
 
 
+def test_a_lost_seal(memory: Memory) -> None:
+    """Where nobody knows any more which values stand in a sealed day, its late lines wait, and that is an error (74):
+    no rare value comes into the day. Other lines are counted; once the day is deleted, those that waited are, too."""
+    log = [(at(back(5), 1), "/old")] * 9
+    writer({"one": log}, name=None, step=99)(open_bucket(memory))
+    keeper([back(40)])(open_bucket(memory))
+    (seal,) = names(memory, "seals")
+    kept = memory.objects.pop(seal)
+    logs = {"one": [*log, (at(back(5), 1), "/rare")], "two": [(at(back(1), 1), "/new")]}
+    with pytest.raises(InputOutputError, match=seal):
+        writer(logs, name=None, step=99)(open_bucket(memory))
+    assert stored(memory.objects) == {(at(back(5), 1), "/old"): 9, (at(back(1), 1), "/new"): 1}
+    lost = dict(memory.objects)
+    memory.objects[seal] = kept
+    open_store(open_bucket(memory)).recover()
+    assert stored(memory.objects)[at(back(5), 1), "other"] == 1
+    memory.objects = lost
+    keeper([back(4)])(open_bucket(memory))
+    assert stored(memory.objects) == {(at(back(1), 1), "/new"): 1}
+    assert all(balance.holds for balance in open_store(open_bucket(memory)).balances().values())
+    assert names(memory, "batches") == []
+
+
 def test_a_marked_day_is_deleted(memory: Memory, tmp_path: Path) -> None:
     """An empty object that marks the folder of a day keeps nothing: the day is gone, and stays no part of the store."""
     writer({"one": [(at(back(9), 1), "/old")]}, name=None, step=9)(open_bucket(memory))

@@ -16,6 +16,7 @@ from loganon.aggregate import TableSpec, merge
 from loganon.buckets import Bucket
 from loganon.errors import InputOutputError
 from loganon.store.cell import join_notes
+from loganon.store.documents import damaged
 from loganon.store.folds import Limits, cap_cell
 from loganon.store.layout import CellName
 from loganon.store.s3.batches import StoredBatch
@@ -162,7 +163,12 @@ class Folding:
 
     def _sealed(self, table: pa.Table, day: date, spec: TableSpec) -> pa.Table:
         standing = self.seals.standing(day)
-        return table if standing is None else apply_seal(table, standing, spec)  # None: the day is deleted by now
+        if standing is not None:
+            return apply_seal(table, standing, spec)
+        cutoff = read_state(self.bucket).cutoff
+        if cutoff is None or day >= cutoff:  # without it rare values would stand in a sealed day
+            raise damaged(self.bucket.where(seal_key(day)))
+        return table  # the day is deleted by now
 
     def _rewrite(self, name: CellName, spec: TableSpec, change: Callable[[Cell | None], Cell | None]) -> None:
         """The cell's next version stands, as `change` gives it; where it gives None, nothing is written."""
