@@ -118,6 +118,8 @@ def test_options_go_before() -> None:
         ("lead = '5'\n" + ONE, ["the value of lead is wrong", "Expected a duration such as"]),
         ("writer = 'A b'\n" + ONE, ["the value of writer is wrong"]),
         ("key_file = '~/key'\n" + ONE, ["the value of key_file is wrong", "in full"]),
+        (ONE + 'provider_db = "/a\\u0000b"\n', ["provider_db", "no path"]),
+        ('[[input]]\nlogs = "/a\\u0000b.log"\nstore = "/b"\n', ["logs", "no path"]),
         ("[[input]]\nlogs = '/a.log'\nstore = '/b/{site}'\n", ["{site} stands in the store"]),
         ("[[input]]\nlogs = ['/{site}.log', '/a']\nstore = '/b/{site}'\n", ["not in all of the logs"]),
         ("[[input]]\nlogs = '/{site}*'\nstore = '/b'\n", ["logs[1]", "what belongs to {site} cannot be told"]),

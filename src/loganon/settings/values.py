@@ -71,7 +71,7 @@ def _proxy(value: str) -> str:
 
 
 def _path(value: str) -> str:
-    if not value.strip() or value.startswith("~"):
+    if not value.strip() or value.startswith("~") or "\0" in value:
         raise _wrong("no path", "Write it in full, or from the folder of the configuration file")
     return value
 
