@@ -53,6 +53,18 @@ def documented() -> set[str]:
     return set(re.findall(r"^\| `((?:loganon|process)_[a-z_]+)", DOCUMENT.read_text("utf-8"), re.MULTILINE))
 
 
+def test_a_path_that_is_no_text(tmp_path: Path) -> None:
+    """A store whose path has bytes that are no UTF-8, or a line end, is a label like another: the page is served."""
+    folder = tmp_path / "a\udcffb\nc"
+    folder.mkdir()
+    following = Following(folder, folder / "x.log")
+    following()
+    with served(following) as server:
+        assert scrape(server)["loganon_ready", ""] == 1
+        assert "a\\\\udcffb\\\\nc/store" in get(server, "/metrics")[1]
+    following.end()
+
+
 def test_each_metric_is_there_and_moves(tmp_path: Path) -> None:
     """Every metric of the document is served, and nothing of ours that is not in it; lines move their figures."""
     log = tmp_path / "x.log"

@@ -206,10 +206,10 @@ def _one(
     opened.callback(follower.close)
     follower.open()
     for log in follower.watch.leading_nowhere:
-        say.note(f"{log}: no log is there yet; it is looked at again and again")
+        say.note(f"{printable(log)}: no log is there yet; it is looked at again and again")
     names = [printable(name) for name in (*logs, *syslog)]
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    say.note(f"following {', '.join(names[:_SHOWN])}{more} into {site.store}")
+    say.note(f"following {', '.join(names[:_SHOWN])}{more} into {printable(site.store)}")
     return follower
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from loganon.errors import printable
 from loganon.pipeline import REASONS
 from loganon.sources.live import Feed
 from loganon.sources.syslog import Syslog
@@ -111,7 +112,7 @@ def figures_of(totals: Totals, running: Summary | None, feeds: Iterable[Feed], *
             received += feed.received
             dropped.update(feed.dropped)
     return Figures(
-        store=totals.summary.store,
+        store=printable(totals.summary.store),
         lines={name: lines[name] for name in (COUNTED, "already_counted", *REASONS)},
         domains=domains,
         redacted=redacted,
