@@ -219,7 +219,7 @@ def test_what_is_wrong_with_the_arguments_is_said_by_the_call() -> None:
 def test_one_is_not_several(name: str) -> None:
     """A text or a table where several are taken is an error: `fields="date time"` would name columns of one letter."""
     with pytest.raises(TypeError, match=name):
-        loganon.batches(LOG, **{name: {"path": "/x"} if name == "exclude" else "date time"})  # type: ignore[arg-type]
+        loganon.batches(LOG, **{name: {"path": "/x"} if name == "exclude" else "date time"})  # type: ignore[arg-type]  # as a caller errs
     with pytest.raises(TypeError, match="logs"):
         loganon.run("access.log", store="/no/such")
 
