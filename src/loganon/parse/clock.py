@@ -39,6 +39,7 @@ _ISO = re.compile(
 )
 _EPOCH = re.compile(EPOCH)
 _UNITS: dict[str, int | Decimal] = {"epoch_s": 1000, "epoch_ms": 1, "epoch_us": Decimal("0.001")}
+_FEW = 64  # times are the sooner read one by one
 _UNIX_DAY = date(1970, 1, 1).toordinal()
 _DAY = 86_400_000
 _FIRST = (date.min.toordinal() - _UNIX_DAY) * _DAY
@@ -66,7 +67,7 @@ def parse_times(values: pa.Array, form: str, zone: tzinfo | None = None, day: da
     Month names are English whatever the locale. A leap second (`:60`) is the second before it, so that it stays in
     its hour. `zone` is for written times without an offset, `day` for those without a year: without it they are null.
     """
-    if form == "clf":
+    if form == "clf" and len(values) > _FEW:
         return _clf_column(values).cast(MOMENT)
     read = reader(form, zone, day)
     return pa.array([read(value) for value in values.to_pylist()], pa.int64()).cast(MOMENT)

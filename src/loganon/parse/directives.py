@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from loganon.errors import ConfigurationError
@@ -12,6 +13,8 @@ from loganon.formats import Format
 from loganon.formats.directive import Token
 from loganon.formats.tokens import check_tokens, tokens_of
 from loganon.parse.clock import time_shape
+
+_MOST_HELD = 128  # formats: ours, and some of a configuration
 
 _TOKEN = rb"[^ ]++"
 _CLIENT = rb"(?>(?:[^ ,]++, )*)[^ ]++"  # a list, where a proxy's X-Forwarded-For stands for the client
@@ -83,8 +86,9 @@ class Directive:
     personal: bool
 
 
+@lru_cache(_MOST_HELD)
 def pieces(fmt: Format) -> tuple[Piece, ...]:
-    """The pieces, in order, of a line of a template format."""
+    """The pieces, in order, of a line of a template format; held, since each log is held against many formats."""
     groups = _groups(fmt)
     tokens = [token for _, group in groups for token in group]
     check_tokens(tokens)
