@@ -116,7 +116,15 @@ def test_every_moment(moment: datetime, minutes: int) -> None:
     assert found == (calendar.timegm(local.utctimetuple()) * 1000)
 
 
-@given(values=st.lists(st.from_regex(SHAPES["clf"], fullmatch=True) | st.binary(max_size=30)))
+TIMES = st.builds(
+    "{:02d}/{}/{:04d}:{:02d}:{:02d}:{:02d} {}{:02d}{:02d}".format,
+    *(st.integers(0, 32), st.sampled_from(["Jan", "Feb", "Jun", "Dec", "jan", "Mai"]), st.integers(1970, 2030)),
+    *(st.integers(0, 24), st.integers(0, 60), st.integers(0, 61)),
+    *(st.sampled_from("+-"), st.integers(0, 24), st.sampled_from([0, 30, 59, 60])),
+).map(str.encode)
+
+
+@given(values=st.lists(TIMES | st.from_regex(SHAPES["clf"], fullmatch=True) | st.binary(max_size=30)))
 def test_a_column_is_its_values(values: list[bytes]) -> None:
     """A column gives what its values give one by one."""
     read = reader("clf")
