@@ -9,7 +9,7 @@ from threading import Event, Lock, current_thread, main_thread
 
 import pytest
 
-from loganon import ingest as ingest_module
+from loganon import batching
 from loganon.ingest import Ingest
 from loganon.pipeline import Pipeline
 from loganon.sources.files import Log
@@ -25,7 +25,7 @@ _SECONDS = 120
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A log of six batches, each of several chunks."""
     monkeypatch.setitem(Log.chunks.__kwdefaults__, "chunk_bytes", 1000)
-    monkeypatch.setattr(ingest_module, "FLUSH_ROWS", 20)
+    monkeypatch.setattr(batching, "FLUSH_ROWS", 20)
     monkeypatch.setattr("loganon.ahead._SMALL_BYTES", 0)
     path = tmp_path / "access.log"
     path.write_bytes(b"".join(LINES))

@@ -1,15 +1,21 @@
 """Edges of a run: what a conflict, a twin, a damaged record or an odd option must not do."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import loganon
+from loganon import batching
 from loganon.errors import ConfigurationError
 from loganon.ingest import Ingest
 from loganon.lookups import open_lookups
+from loganon.openlog import texts_of
 from loganon.reading import Input, Reading
 from loganon.sources.identity import Beginning
 from loganon.store import ConflictError, LocalStore
@@ -41,6 +47,50 @@ def test_an_empty_label_is_refused(tmp_path: Path) -> None:
     run(tmp_path, tmp_path / "access.log")
     with pytest.raises(ConfigurationError, match="label is empty"):
         run(tmp_path, tmp_path / "access.log", stream="")
+
+
+@dataclass
+class Waiting:
+    """Of a log what a batch asks of it: `asked`, how often."""
+
+    tables: list[pa.Table]
+    asked: int = 0
+
+    @property
+    def rows(self) -> int:
+        self.asked += 1
+        return sum(table.num_rows for table in self.tables)
+
+    @property
+    def texts(self) -> int:
+        return sum(texts_of(table) for table in self.tables)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30), st.booleans(), st.booleans()), max_size=30))
+def test_a_batch_is_full_when_its_rows_or_texts_fill_it(steps: list[tuple[int, int, bool, bool]]) -> None:
+    """Whatever comes and is counted together, in whichever of its logs, it is known when all of them hold too much."""
+    logs = [Waiting([]) for _ in range(4)]
+    fill = batching.Fill()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batching, "FLUSH_ROWS", 60)
+        patch.setattr(batching, "FLUSH_TEXTS", 300)
+        for number, rows, alike, counted in steps:
+            if counted:
+                logs[number].tables.clear()
+            texts = ["/a" if alike else f"/{row:09}" for row in range(rows)]
+            more = pa.table([pa.array(texts, pa.string()).dictionary_encode()], ["file"])
+            logs[number].tables.append(more)
+            held = sum(log.rows for log in logs) / 60, sum(log.texts for log in logs) / 300
+            assert fill.is_full(logs, more) == (max(held) >= 1)  # type: ignore[arg-type]  # it asks for no more
+
+
+def test_of_many_logs_in_a_batch_few_are_asked() -> None:
+    """What a log adds to a batch does not cost the more, the more logs are in it."""
+    logs = [Waiting([]) for _ in range(1000)]
+    fill = batching.Fill()
+    more = pa.table([pa.array(["a"]).dictionary_encode()], ["file"])
+    assert not any(fill.is_full(logs, more) for _ in logs)  # type: ignore[arg-type]  # as above
+    assert sum(log.asked for log in logs) == 0
 
 
 def test_standard_input_is_not_lost_in_a_conflict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import loganon
 from leaks import Needles, addresses_in, spellings
-from loganon import ingest as ingest_module
+from loganon import batching
 from loganon.aggregate import merge
 from loganon.chunks import Chunk, Window
 from loganon.formats import named_format
@@ -233,8 +233,8 @@ def test_chunks_never_change_the_store(
     wanted, counted = _stored(sample)
     (tmp_path / "x.log").write_bytes(b"".join(sample))
     monkeypatch.setitem(Log.chunks.__kwdefaults__, "chunk_bytes", chunk_bytes)
-    monkeypatch.setattr(ingest_module, "FLUSH_ROWS", flush_rows)
-    monkeypatch.setattr(ingest_module, "FLUSH_TEXTS", flush_texts)
+    monkeypatch.setattr(batching, "FLUSH_ROWS", flush_rows)
+    monkeypatch.setattr(batching, "FLUSH_TEXTS", flush_texts)
     summary = ingest(tmp_path / "s", [tmp_path / "x.log"], policy=plain_policy(), format=EDGE)
     assert (summary.exit_code, summary.counted) == (0, counted)
     assert rows_of(table_of(tmp_path / "s")) == wanted
@@ -257,8 +257,8 @@ def test_a_batch_is_bounded_by_rows_and_by_texts(
     (tmp_path / "x.log").write_bytes(b"".join(SAMPLE))
     ingest(tmp_path / "whole", [tmp_path / "x.log"], policy=plain_policy(), format=EDGE)
     assert len(held) == 1
-    monkeypatch.setattr(ingest_module, "FLUSH_ROWS", flush_rows)
-    monkeypatch.setattr(ingest_module, "FLUSH_TEXTS", flush_texts)
+    monkeypatch.setattr(batching, "FLUSH_ROWS", flush_rows)
+    monkeypatch.setattr(batching, "FLUSH_TEXTS", flush_texts)
     ingest(tmp_path / "parts", [tmp_path / "x.log"], policy=plain_policy(), format=EDGE)
     assert len(held) > 3
     assert max(held[1:]) < held[0]

@@ -8,12 +8,43 @@ from functools import reduce
 import pyarrow as pa
 
 from loganon.aggregate import TableSpec, merge
-from loganon.openlog import OpenLog
+from loganon.openlog import OpenLog, texts_of
 from loganon.store import Committed, join_notes
 from loganon.summary import Summary
 
+FLUSH_ROWS = 500_000
+"""Rows that a batch may hold before it is committed: what bounds the memory of a run."""
+FLUSH_TEXTS = 8 << 20
+"""Bytes of distinct texts that it may hold: of a log of which each line has a path of its own, about 150,000 rows."""
+
 _DOMAIN = "domain"
 _SUM = [("requests", "sum")]
+
+
+def share_of(rows: int, texts: int) -> float:
+    """How much of what a batch may hold so many rows, and bytes of distinct texts, are."""
+    return max(rows / FLUSH_ROWS, texts / FLUSH_TEXTS)
+
+
+class Fill:
+    """How much of what a batch may hold it holds.
+
+    Its logs may be thousands: they are asked only where the most that they can hold would fill it.
+    """
+
+    def __init__(self) -> None:
+        self._rows = self._texts = 0  # of the batch, or more
+
+    def of(self, logs: Sequence[OpenLog]) -> float:
+        """The share that these logs, which are the batch, take."""
+        self._rows, self._texts = sum(log.rows for log in logs), sum(log.texts for log in logs)
+        return share_of(self._rows, self._texts)
+
+    def is_full(self, logs: Sequence[OpenLog], more: pa.Table) -> bool:
+        """Whether they fill it now that one of them has taken `more`."""
+        self._rows += more.num_rows
+        self._texts += texts_of(more)
+        return share_of(self._rows, self._texts) >= 1 and self.of(logs) >= 1
 
 
 def gather(logs: Sequence[OpenLog], spec: TableSpec) -> pa.Table:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from loganon.admission import Admission
 from loganon.ahead import Ahead
-from loganon.batching import account, gather, versions
+from loganon.batching import Fill, account, gather, share_of, versions
 from loganon.chunks import Chunk, Window
 from loganon.errors import BusyError, GoneInputError, MissingInputError, UnreadableDataError, UnreadableInputError
 from loganon.keys import Key
@@ -34,11 +34,6 @@ from loganon.twins import find_twins, one_stream
 
 if TYPE_CHECKING:
     from loganon.policy import Policy
-
-FLUSH_ROWS = 500_000
-"""Rows that a batch may hold before it is committed: what bounds the memory of a run."""
-FLUSH_TEXTS = 8 << 20
-"""Bytes of distinct texts that it may hold: of a log of which each line has a path of its own, about 150,000 rows."""
 
 _ATTEMPTS = 20
 
@@ -75,6 +70,7 @@ class Ingest:
         self._handed: list[OpenLog] = []
         self._aside = Aside()
         self._distinct = False
+        self._fill = Fill()
         self._spent = Spent()
         self._admission = Admission(key)
         self._records: Mapping[str, Record] = {}
@@ -189,11 +185,12 @@ class Ingest:
         try:
             with Ahead(source, parse, log.state, final=log.reading.final) as ahead:
                 for piece in ahead:
-                    log.add(self._pipeline(log).treat(piece.parsed, self._window), end=piece.end, tail=piece.tail)
+                    result = self._pipeline(log).treat(piece.parsed, self._window)
+                    log.add(result, end=piece.end, tail=piece.tail)
                     self._progress(log.summary.log, piece.position)
                     if self._ended():
                         break
-                    if self._fullness() >= 1:
+                    if self._fill.is_full(self._batch, result.table):
                         self._make_room(log, ahead)
         finally:
             self._settle(log, last=True)
@@ -214,10 +211,6 @@ class Ingest:
             )
         return self._pipelines[name]
 
-    def _fullness(self) -> float:
-        """How much of what a batch may hold this one holds."""
-        return _share(sum(log.rows for log in self._batch), sum(log.texts for log in self._batch))
-
     def _make_room(self, log: OpenLog, ahead: Ahead) -> None:
         """The batch's rows are counted together; where that is still half of what it may hold, it is committed.
 
@@ -227,7 +220,7 @@ class Ingest:
         self._settle(log)
         if not self._distinct:
             log.compact(self._policy.spec)
-            self._distinct = self._fullness() >= 1 / 2
+            self._distinct = self._fill.of(self._batch) >= 1 / 2
         if self._distinct:
             self._judge(log, same=ahead.retest())
             self._flush_aside(log)
@@ -287,6 +280,7 @@ class Ingest:
             yield
         except BaseException:
             self._batch += self._handed
+            self._fill.of(self._batch)
             raise
         finally:
             self._handed = []
@@ -298,7 +292,7 @@ class Ingest:
         spec = self._policy.spec
         rows = gather(parts, spec)
         alone = len(parts) == 1 or self._store.exclusive
-        self._distinct = _share(rows.num_rows, texts_of(rows)) >= 1 / 2
+        self._distinct = share_of(rows.num_rows, texts_of(rows)) >= 1 / 2
         if alone:
             for log in parts:
                 log.tables.clear()
@@ -340,8 +334,3 @@ class Ingest:
         self._batch.clear()
         self._records = self._store.records()
         return paths
-
-
-def _share(rows: int, texts: int) -> float:
-    """How much of what a batch may hold so many rows, and bytes of distinct texts, are."""
-    return max(rows / FLUSH_ROWS, texts / FLUSH_TEXTS)
