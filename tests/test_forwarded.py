@@ -45,6 +45,10 @@ def caddy(peer: str, listed: str) -> str:
 WAYS = {
     "nginx_main": ("auto", lambda peer, listed: MAIN % (peer, listed)),
     "iis": ("auto", lambda peer, listed: W3C % (peer, listed.replace(" ", "+"))),
+    "w3c": (
+        "auto",
+        lambda peer, listed: W3C.replace(" s-ip", "").replace(" 10.9.9.9", "") % (peer, listed.replace(" ", "+")),
+    ),
     "nginx_json": ("auto", nginx_json),
     "caddy_json": ("auto", caddy),
     "list first": (
