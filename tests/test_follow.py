@@ -597,6 +597,22 @@ def test_a_log_that_was_no_log_goes(tmp_path: Path, log: Path) -> None:
     following.end()
 
 
+def test_a_damaged_log_that_stays(tmp_path: Path, log: Path) -> None:
+    """What is wrong with a compressed log is not over when it is let go of, only when it has gone."""
+    packed = log.with_name("old.log.gz")
+    packed.write_bytes(gzip.compress(b"".join(LOG))[:-20])
+    following = Following(tmp_path, str(log.with_name("*.log*")))
+    following(times=3)
+    following(61, times=3)
+    assert [each.log for each in following.follower.watch.held] == [str(log)]
+    assert (following.follower.figures.troubles, following.said.notes) == (1, [])
+    packed.unlink()
+    following(times=2)
+    assert following.follower.figures.troubles == 0
+    assert following.said.notes == [f"{packed}: the log is no longer there"]
+    following.end()
+
+
 def test_a_rotated_log_that_is_set_aside(tmp_path: Path, log: Path) -> None:
     """It is told once, however often the log beside which it lies is read meanwhile, and of that nothing is said."""
     other = log.with_name("other.log")

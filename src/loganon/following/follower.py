@@ -153,10 +153,10 @@ class Follower:
             path = subject.removeprefix(_PATH)
             if path not in missing:
                 self._troubles.over(subject, f"{path}: the log is there")
-        held = {watched.log for watched in self.watch.held}
+        logs = self.watch.logs
         for kind in (LOG, ROTATED):
             for subject in self._troubles.of(kind):
-                if subject.removeprefix(kind) not in held:
+                if subject.removeprefix(kind) not in logs:
                     self._troubles.over(subject, f"{subject.removeprefix(kind)}: the log is no longer there")
 
     def _take(self, *, hurry: bool) -> None:

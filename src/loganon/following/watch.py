@@ -52,8 +52,8 @@ class Watched:
     what led to its other names; `stamp`: as at the last scan; `done`: bytes of it that are read.
 
     `named`: a watched path leads to it; `copy`: it was found beside that path, as a rotated form of its log, and is
-    read once it is `settled`, the same at two scans. `failed`: why it could not be read the
-    last time. `source`: what it was identified as.
+    read once it is `settled`, the same at two scans. `failed`: why it could not be read the last time. `source`: what
+    it was identified as.
     """
 
     log: str
@@ -109,7 +109,7 @@ class Watch:
         self._unless: dict[str, Callable[[str], bool]] = {}
         self._quiet = quiet
         self._held: dict[tuple[int, int], Watched] = {}
-        self._finished: dict[tuple[int, int], Stamp] = {}
+        self._finished: dict[tuple[int, int], tuple[str, Stamp]] = {}
         self._lock = threading.Lock()
         self._scanned = self._taken = self._before = Look(0.0, 0.0)
         self.extend(paths)
@@ -134,7 +134,7 @@ class Watch:
                     truncated[log] = min(since, truncated.get(log, since))
                 self._release(watched, moment)
             self._search(truncated)  # not before all were looked at: of each that was truncated the copy is there now
-            self._finished = {known: stamp for known, stamp in self._finished.items() if known in named}
+            self._finished = {known: each for known, each in self._finished.items() if known in named}
             self.troubles = troubles
 
     def extend(self, paths: Sequence[str], unless: Callable[[str], bool] = lambda _path: False) -> None:
@@ -167,6 +167,12 @@ class Watch:
         """All logs that are held."""
         with self._lock:
             return tuple(self._held.values())
+
+    @property
+    def logs(self) -> set[str]:
+        """The paths by which logs were found that are held, or are let go and lie there as they were read."""
+        with self._lock:
+            return {watched.log for watched in self._held.values()} | {log for log, _ in self._finished.values()}
 
     @property
     def leading_nowhere(self) -> list[str]:
@@ -221,7 +227,7 @@ class Watch:
                 elif known is not None:
                     if pattern not in (known.pattern, *known.others) and not self._unless[pattern](path):
                         known.others.append(pattern)
-                elif self._finished.get(identity) != _stamp(status) and not self._unless[pattern](path):
+                elif self._finished.get(identity, ("", None))[1] != _stamp(status) and not self._unless[pattern](path):
                     self._hold(path, pattern, moment)
             except FileNotFoundError:
                 troubles[path] = MissingInputError("there is no such log yet; it is waited for", where=path)
@@ -241,9 +247,8 @@ class Watch:
                 found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - a pattern may be absolute
                 yield from ((path, each) for each in found)
                 if not found and (folder := unreadable_folder(path)):
-                    troubles[path] = MissingInputError(
-                        "the folder of the logs cannot be read", where=folder, fix="Let this user read it"
-                    )
+                    what = "the folder of the logs cannot be read"
+                    troubles[path] = MissingInputError(what, where=folder, fix="Let this user read it")
             else:
                 yield path, path
 
@@ -306,7 +311,7 @@ class Watch:
         if watched.busy or not read or moment - watched.grown < self._quiet:
             return
         if watched.named and watched.compressed:
-            self._finished[watched.identity] = watched.stamp
+            self._finished[watched.identity] = watched.log, watched.stamp
         elif watched.named:
             return
         self._let_go(watched)
@@ -319,8 +324,7 @@ class Watch:
             self._let_go(watched)
 
     def _let_go(self, watched: Watched) -> None:
-        os.close(watched.descriptor)
-        del self._held[watched.identity]
+        os.close(self._held.pop(watched.identity).descriptor)
 
 
 class _TooManyError(MissingInputError):
