@@ -178,6 +178,17 @@ def nested_column(table: pa.Table) -> pa.Table:
     return table.append_column(pa.field("more", lists.type, nullable=False), lists)
 
 
+def column_of_durations(table: pa.Table) -> pa.Table:
+    """A type whose ends Arrow does not tell."""
+    times = pa.array(range(table.num_rows), pa.duration("ms"))
+    return table.append_column(pa.field("more", times.type, nullable=False), times)
+
+
+def time_of_no_calendar(table: pa.Table) -> pa.Table:
+    times = pa.array([1 << 60] * table.num_rows).cast(table.schema.field("time").type)
+    return table.set_column(0, table.schema.field("time"), times)
+
+
 def with_nulls(table: pa.Table) -> pa.Table:
     nullable = pa.schema([field.with_nullable(True) for field in table.schema])
     rows = table.to_pylist()
@@ -252,6 +263,16 @@ def narrowed_statistics(store: Path) -> None:
     data, greatest = path.read_bytes(), max(pq.ParquetFile(path).read()["bytes"].to_pylist())
     start = len(data) - int.from_bytes(data[-8:-4], "little") - 8
     forged = data[start:].replace(struct.pack("<q", greatest), struct.pack("<q", greatest - 1))
+    assert forged != data[start:]
+    path.write_bytes(data[:start] + forged)
+
+
+def statistics_of_no_calendar(store: Path) -> None:
+    """The time that a footer names as the greatest is one that no calendar has."""
+    path = cell(store)
+    data, stated = path.read_bytes(), struct.pack("<q", pq.ParquetFile(path).read()["time"][0].value)
+    start = len(data) - int.from_bytes(data[-8:-4], "little") - 8
+    forged = data[start:].replace(stated, struct.pack("<q", 1 << 60))
     assert forged != data[start:]
     path.write_bytes(data[:start] + forged)
 
@@ -398,8 +419,10 @@ DEFECTS = {
     # what the policy does not name
     "a column more": _cell("columns", extra_column),
     "a column of lists more": _cell("columns", nested_column),
+    "a column of durations more": _cell("columns", column_of_durations),
     "a column less": _cell("columns", lambda table: table.drop_columns(["browser_version"])),
     "another type": _cell("columns", other_type),
+    "a time of no calendar": _cell("dates", time_of_no_calendar),
     "a null": _cell("columns", with_nulls),
     "columns in another order": _cell("columns", lambda table: table.select(table.column_names[::-1])),
     "a domain of no list": _cell("values", put("domain", "fam-schmidt.de")),
@@ -433,6 +456,7 @@ DEFECTS = {
     "bytes between the pages": _store("hidden", between_pages),
     "statistics of no row": _store("hidden", other_statistics),
     "statistics that leave rows out": _store("hidden", narrowed_statistics),
+    "statistics of no calendar": _store("hidden", statistics_of_no_calendar),
     "metadata of a column": _store("keys", metadata_of_a_column),
     "another maker": _store("hidden", another_maker),
     "the key in the store": _store("key foreign", lambda store: file_in(store, "key", KEY.secret)),

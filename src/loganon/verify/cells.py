@@ -279,14 +279,19 @@ def _foreign_statistics(metadata: pq.FileMetaData, table: pa.Table) -> Iterator[
 
 
 def _bears_out(rows: pa.ChunkedArray, statistics: pq.Statistics) -> bool:
+    """Whether the rows are as stated, as far as a policy's columns have such a type: a cell of others is found anyway.
+
+    Numbers are compared as they are stored: a stated time may be one that no calendar has.
+    """
     if statistics.has_null_count and statistics.null_count != rows.null_count:
         return False
+    if pa.types.is_dictionary(rows.type):
+        return not statistics.has_min_max or {statistics.min, statistics.max} <= set(_dictionary(rows).to_pylist())
+    if pa.types.is_timestamp(rows.type):
+        rows = rows.cast(pa.int64())
+    if not (pa.types.is_signed_integer(rows.type) or pa.types.is_boolean(rows.type)):
+        return True
     if statistics.has_distinct_count and statistics.distinct_count != pc.count_distinct(rows).as_py():
         return False
-    if not statistics.has_min_max:
-        return True
-    stated = {statistics.min, statistics.max}
-    if isinstance(statistics.min, str):
-        return stated <= set(_dictionary(rows).to_pylist())
     ends = pc.min_max(rows).as_py()
-    return (statistics.min, statistics.max) == (ends["min"], ends["max"])
+    return not statistics.has_min_max or (statistics.min_raw, statistics.max_raw) == (ends["min"], ends["max"])
