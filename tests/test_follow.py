@@ -25,7 +25,7 @@ from loganon.sources.files import Log
 from loganon.sources.live import Live
 from loganon.store import Held, LocalStore
 from support.following import Clock, Following, held, stamp
-from support.runs import KEY, NOW, PLAIN, counts_of, days, hours_of, line, lines, plain_policy, table_of
+from support.runs import KEY, NOW, PLAIN, counts_of, days, hours_of, ingest, line, lines, plain_policy, table_of
 
 LOG = lines(120)
 MORE = lines(40, tag="more")
@@ -537,6 +537,29 @@ def test_another_store_in_its_place(tmp_path: Path, log: Path) -> None:
     following()
     assert following.said.errors == []
     assert hours_of(tmp_path / "old") == counts_of(LOG[:40])
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
+def test_another_store_with_what_is_overdue(tmp_path: Path, log: Path) -> None:
+    """Of a store that takes another's place, as of one that was restored, what is past its day goes before anything is
+    counted into it, not an hour later; and what was rotated since its last commit is counted into it, too."""
+    early = tmp_path / "early.log"
+    early.write_bytes(line(NOW - timedelta(days=42)))
+    ingest(tmp_path / "spare", [early], now=NOW - timedelta(days=2), policy=plain_policy())
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:40])
+    following()
+    log.rename(rotated(log))
+    log.touch()
+    following(61, times=3)
+    following.store.rename(tmp_path / "old")
+    (tmp_path / "spare").rename(following.store)
+    assert days(following.store) == ["2026-10-10"]
+    following.write(log, LOG[40:])
+    following()
+    assert "2026-10-10" not in days(following.store)
+    following(times=3)
     assert hours_of(following.store) == counts_of(LOG)
     following.end()
 

@@ -93,8 +93,8 @@ class Session:
         self._window: Window | None = None
 
     def open(self, now: datetime) -> str:
-        """The name of the store's policy; the store is opened, or made, where it is not open."""
-        return self._open(now).policy.name
+        """The name of the store's policy; the store is opened, or made, where the one that stands there is not open."""
+        return self._current(now).policy.name
 
     def close(self) -> None:
         """At the next attempt the store is opened again, under the policy that it then has."""
@@ -138,11 +138,12 @@ class Session:
         return failed
 
     def attempt(self, summary: Summary, clock: job.Clock, wait: timedelta, *, retain: bool, final: bool) -> None:
-        """Stores what is new; with `retain` deletes and seals what is due, whatever becomes of the rest.
+        """Stores what is new, where `open` has opened; with `retain` deletes and seals what is due, whatever becomes of
+        the rest.
 
         Each log's troubles are told by themselves; what concerns the store is raised. `final`: nothing comes after it.
         """
-        opened = self._current(clock.now)
+        opened = self._open(clock.now)
         self._renew_databases(opened)
         try:
             self._window = self._new_window(opened, clock, wait, summary, prune=retain)
@@ -161,10 +162,13 @@ class Session:
     def _current(self, now: datetime) -> _Opened:
         """The open store, opened again where its policy has been changed, or another store has taken its place.
 
-        What is past its day goes by the policy that stands there.
+        What is past its day goes by the policy that stands there. Of another store nothing is known: it may hold what
+        is overdue, and not what was rotated away before.
         """
         opened = self._open(now)
         standing = open_standing(self._target.path)
+        if standing.uuid != opened.store.uuid:
+            self.last_retention, self._searched = None, False
         if (standing.uuid, standing.policy.sha256) != (opened.store.uuid, opened.store.policy.sha256):
             self.close()
         return self._open(now)
