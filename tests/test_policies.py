@@ -246,6 +246,23 @@ def test_by_the_last_change(command: Inside) -> None:
     assert (old.exists(), new.exists()) == (False, True)
 
 
+@pytest.mark.parametrize("moment", [10**12, -(10**12)])
+def test_a_last_change_of_no_year_of_the_calendar(moment: int, command: Inside, far_off: Path) -> None:
+    """Some file systems keep changes of a year beyond 9999, or before 1: such a file stays and is named, and keeps no
+    other from going at its age."""
+    store_with(command, ENTRY.replace("FOLDER", str(far_off)) + 'start = "modified"\n')
+    odd, old = far_off / "db-1.gz", far_off / "db-2.gz"
+    for path, changed in ((odd, moment), (old, 10**9)):
+        path.write_text("x")
+        os.utime(path, (changed, changed))
+    done = command("retain", "--store", "s", "--now", SAMPLE_NOW, "--json")
+    assert (done.code, odd.exists(), old.exists()) == (0, True, False), done.err
+    for words in (("verify",), ("status", "--check")):
+        done = command(*words, "--store", "s", "--now", SAMPLE_NOW)
+        assert (done.code, f"{odd}" in done.err) == (1, True)
+        assert "was last changed in no year of the calendar" in done.err
+
+
 @pytest.mark.parametrize("age", ["6 weeks", "unlimited"])
 def test_a_clock_that_is_not_believed_deletes_nothing(command: Inside, age: str) -> None:
     """Years ahead, or behind the last commit: no file goes (1), whatever the age of the table, until it is accepted."""

@@ -293,6 +293,29 @@ def test_a_later_clock(store: Path) -> None:
     assert broken(verify(store, now=datetime(2026, 11, 23, tzinfo=UTC))) == {"age", "retention", "sealed"}
 
 
+def test_a_month_in_which_many_days_go_at_once(tmp_path: Path) -> None:
+    """By the calendar the cutoff moves four days on 28 February; retention is late a day after it had to run, not by
+    how far it moves."""
+    policy = parse_policy(PLAIN.replace("6 weeks", "1 month"), where="test")
+    log = tmp_path / "a.log"
+    log.write_bytes(line(datetime(2026, 2, 10, 10, tzinfo=UTC)))
+    ingest(tmp_path / "store", [log], policy=policy, now=datetime(2026, 2, 27, 0, 5, tzinfo=UTC))
+    for day, late in ((27, set()), (28, set()), (29, {"retention"})):
+        now = datetime(2026, 2, 1, 0, 1, tzinfo=UTC) + (day - 1) * DAY
+        assert broken(verify(tmp_path / "store", now=now)) == late
+
+
+def test_a_hold_that_ends_before_its_day_goes(tmp_path: Path) -> None:
+    """A day is held until the hold ends, also where its age comes only later."""
+    held = '[[hold]]\nscope = "2026-11-20"\nbasis = "a claim"\nowner = "legal"\nuntil = {}\n'
+    policy = parse_policy(PLAIN + held.format("2026-11-25"), where="test")
+    log = tmp_path / "a.log"
+    log.write_bytes(line(datetime(2026, 11, 20, 10, tzinfo=UTC)))
+    ingest(tmp_path / "store", [log], policy=policy)
+    found = verify(tmp_path / "store", now=NOW)
+    assert notes(found, "age") == ("access/date=2026-11-20 is held until 2026-11-25",)
+
+
 def test_an_earlier_clock(store: Path) -> None:
     """A commit more than a day ahead of the clock, not one that is less."""
     assert verify(store, now=NOW - DAY).holds
@@ -469,6 +492,32 @@ def test_raw_logs(access: str, name: str, age: timedelta, holds: bool, tmp_path:
     assert (broken(found) == set()) is holds, found.errors
     if not holds:
         assert findings(found, "raw")[0].startswith(str(path))
+
+
+@pytest.mark.parametrize(("seconds", "late"), [(0, False), (1, True)])
+def test_a_raw_log_of_the_last_of_february(seconds: int, late: bool, tmp_path: Path) -> None:
+    """The last line of a log is of the day in its name: an age in months runs from that day, not from the next, and
+    the finding names it."""
+    store = raw_store(tmp_path, "kept 1 month")
+    path = raw_log(tmp_path, "access-2026-02-28.log", timedelta())
+    now = datetime(2026, 3, 29, 0, 0, seconds, tzinfo=UTC)
+    found = findings(verify(store, now=now, raw=[str(path)]), "raw")
+    told = f'{path}: a raw log has its last line of 2026-02-28, and the policy says "kept 1 month"'
+    assert found == [told] * late
+
+
+@pytest.mark.parametrize("rule", ["kept 14 days", "removed after ingest"])
+@pytest.mark.parametrize("moment", [10**12, -(10**12)])
+def test_a_raw_log_of_no_year_of_the_calendar(moment: int, rule: str, tmp_path: Path, far_off: Path) -> None:
+    """Some file systems keep changes of a year beyond 9999, or before 1: such a log is named, and ends no check; a
+    date in its name says its age all the same."""
+    store = raw_store(tmp_path, rule)
+    for name in ("access.log", f"access-{NOW:%Y-%m-%d}.log"):
+        (far_off / name).write_bytes(b"x\n")
+        os.utime(far_off / name, (moment, moment))
+    found = findings(verify(store, now=NOW, raw=[f"{far_off}/*"]), "raw")
+    told = f'{far_off}/access.log: a raw log was last changed in no year of the calendar, and the policy says "{rule}"'
+    assert found == [told]
 
 
 def test_raw_logs_that_hold_nothing(tmp_path: Path) -> None:

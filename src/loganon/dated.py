@@ -27,6 +27,11 @@ _DATE = re.compile(
     r"(?<![0-9])(19[7-9][0-9]|[2-9][0-9]{3})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9]{3})"
 )
 """A date from 1970 on: an earlier one is a serial number, or seconds since 1970 (1801012345 is in 2027)."""
+_NO_START = {
+    "name": "has no date in its name, or several",
+    "modified": "was last changed in no year of the calendar",
+}
+"""Why the age of a file cannot be said, by from when it runs."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -146,7 +151,7 @@ def _past(
             continue
         start = _start(entry, name, found)
         if start is None:
-            blind.append(Blind(entry.name, path, "has no date in its name, or several"))
+            blind.append(Blind(entry.name, path, _NO_START[entry.start]))
             continue
         due = entry.age.after(start)
         if due <= last:
@@ -156,7 +161,10 @@ def _past(
 
 def _start(entry: AlsoExpire, name: str, found: os.stat_result) -> date | None:
     if entry.start == "modified":
-        return datetime.fromtimestamp(found.st_mtime, UTC).date()
+        try:
+            return datetime.fromtimestamp(found.st_mtime, UTC).date()
+        except (ValueError, OverflowError, OSError):  # file systems know years beyond 9999, and before 1
+            return None
     days = set()
     for match in _DATE.finditer(name):
         try:

@@ -78,8 +78,9 @@ def check_dates(view: View, findings: Findings, state: State) -> None:
         else:
             findings.add("quarantine", path, "a damaged cell, put aside; its lines are in no count")
     for day, path in (*standing, *aside):
-        if any(hold.covers(day) and hold.stands(today) for hold in view.policy.hold):
-            findings.note("age", f"{path} is held until {view.policy.goes(day)}")
+        holds = [hold.until for hold in view.policy.hold if hold.covers(day) and hold.stands(today)]
+        if holds:
+            findings.note("age", f"{path} is held until {max(holds)}")
             continue
         if state.cutoff is not None and day < state.cutoff:
             findings.add("cutoff", path, f"a partition is before the cutoff, {state.cutoff}")
@@ -104,7 +105,7 @@ def _check_cutoff(view: View, findings: Findings, state: State, today: date, *, 
     if view.policy.keep_for.unlimited:
         findings.skip("age", "the policy keeps without limit")
         findings.skip("retention", "the policy keeps without limit")
-    elif held and (state.cutoff is None or due - state.cutoff > GRACE):
+    elif held and (state.cutoff is None or view.policy.keep_for.cutoff(today - GRACE) > state.cutoff):
         what = f"stands at {state.cutoff}, and is to be {due} by now" if state.cutoff else "was never set"
         findings.add("retention", STATE_FILE, f"the cutoff {what}")
     if state.cutoff is not None and state.cutoff > (view.now + AHEAD).astimezone(UTC).date():

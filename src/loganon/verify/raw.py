@@ -36,8 +36,8 @@ def check_raw(policy: Policy, findings: Findings, patterns: Sequence[str], now: 
                 findings.add("raw", str(path), what, clauses=("raw.error" if is_error else "raw.access",))
 
 
-def _files(pattern: str) -> Iterator[tuple[Path, datetime, int]]:
-    """Each regular file with its newest moment and its size; of a link what it leads to."""
+def _files(pattern: str) -> Iterator[tuple[Path, datetime | None, int]]:
+    """Each regular file with its newest moment (None: not known) and its size; of a link what it leads to."""
     for name in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207 - the pattern is the operator's, from any root
         path = Path(name)
         try:
@@ -48,24 +48,37 @@ def _files(pattern: str) -> Iterator[tuple[Path, datetime, int]]:
             yield path, _newest(path.name, found.st_mtime), found.st_size
 
 
-def _newest(name: str, changed: float) -> datetime:
-    """When the last line was written: the last change, or the end of the day in the name where that is earlier."""
-    moment = datetime.fromtimestamp(changed, UTC)
+def _newest(name: str, changed: float) -> datetime | None:
+    """When the last line was written: the last change, or the end of the day in the name where that is earlier.
+
+    The end is still of that day: by the calendar an age from the first of March ends days later than one from 28
+    February. None: no name says it, and the last change is in no year of the calendar.
+    """
+    try:
+        moment = datetime.fromtimestamp(changed, UTC)
+    except (ValueError, OverflowError, OSError):  # file systems know years beyond 9999, and before 1
+        moment = None
     match = _NAME_DATE.search(name)
     try:
         named = date(int(match[1]), int(match[3]), int(match[4])) if match else None
     except ValueError:  # 31 February
         named = None
-    return moment if named is None else min(moment, datetime.combine(named, time(), UTC) + timedelta(days=1))
+    if named is None:
+        return moment
+    end = datetime.combine(named, time.max, UTC)
+    return end if moment is None else min(moment, end)
 
 
-def _breach(rule: str, newest: datetime, now: datetime) -> str:
+def _breach(rule: str, newest: datetime | None, now: datetime) -> str:
     """What of the rule a file breaks; nothing if it holds."""
-    last = f"a raw log has its last line of {newest:%Y-%m-%d}"
     if rule == "never written":
         return f'a raw log stands, and the policy says "{rule}"'
+    if newest is None:
+        return f'a raw log was last changed in no year of the calendar, and the policy says "{rule}"'
+    last = f"a raw log has its last line of {newest:%Y-%m-%d}"
     if rule == "removed after ingest":
         return f'{last}, and the policy says "{rule}"' if now - newest > AFTER_INGEST else ""
     gone = parse_period(rule.removeprefix("kept ")).after(newest.date())
     due = datetime.combine(gone, newest.timetz()) if gone < date.max else datetime.max.replace(tzinfo=UTC)
-    return f'{last}, and the policy says "{rule}"' if due < now else ""
+    over = now - due > timedelta.resolution  # the end of a day in a name is that much before 24:00
+    return f'{last}, and the policy says "{rule}"' if over else ""
