@@ -173,6 +173,21 @@ def test_two_hours_of_one_name() -> None:
     assert [each.tally.requests for each in days_of.buckets] == [6]
 
 
+@pytest.mark.parametrize(
+    ("zone", "left_out"), [("Pacific/Apia", date(2011, 12, 30)), ("Pacific/Kiritimati", date(1994, 12, 31))]
+)
+def test_a_day_that_a_zone_left_out(zone: str, left_out: date) -> None:
+    """Samoa had no 30 December 2011: the accesses of the next day, which begins at that moment, are counted once."""
+    first = datetime(left_out.year, left_out.month, left_out.day, tzinfo=UTC) - timedelta(days=3)
+    hours = tuple((first + timedelta(hours=n), Tally(1)) for n in range(6 * 24))
+    series = series_of(hours, "day", ZoneInfo(zone), start=None, left_out=(), nothing=Tally())
+    assert sum(each.tally.requests for each in series.buckets) == len(hours)
+    found = [each.start.date() for each in series.buckets]
+    assert left_out - timedelta(days=1) in found
+    assert left_out not in found
+    assert left_out + timedelta(days=1) in found
+
+
 def test_no_gaps() -> None:
     """Spans without accesses stand with zero; a table says many of them in one line."""
     ends = (datetime(2026, 2, 27, 5, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC))

@@ -129,12 +129,18 @@ def _begin(moment: datetime, unit: str, zone: tzinfo) -> datetime:
 
 
 def _starts(first: datetime, last: datetime, unit: str, zone: tzinfo) -> Iterator[datetime]:
-    """The starts of all spans from the one that holds `first` to the one that holds `last`."""
+    """The starts of all spans from the one that holds `first` to the one that holds `last`.
+
+    A day that the zone's calendar left out, as on the islands that went over the date line, begins when the next does:
+    it is none.
+    """
     current = _begin(first, unit, zone)
     end = last.astimezone(UTC)
     while current.astimezone(UTC) <= end:
-        yield current
-        current = _next(current, unit)
+        following = _next(current, unit)
+        if current.astimezone(UTC) < following.astimezone(UTC):
+            yield current
+        current = following
 
 
 def _next(start: datetime, unit: str) -> datetime:
