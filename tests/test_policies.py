@@ -341,6 +341,17 @@ def test_a_held_day_stays_until_the_hold_ends(command: Inside) -> None:
         assert "the hold on 2026-11-20 ended on 2027-03-01" in done.out + done.err
 
 
+def test_a_held_day_before_the_cutoff_goes_as_its_hold_ends(command: Inside) -> None:
+    """Where a lead moved the cutoff past a held day, the day goes when the hold ends, before its age comes; `status`
+    says so."""
+    store_with(command, HOLD.replace("2027-03-01", "2026-12-31"))
+    found = retain(command, "--lead", "5d", now="2026-12-30T01:00:00Z")  # its age comes on 1 January
+    assert (found["held"], found["partitions_dropped"]) == (["2026-11-20"], [])
+    status = command("status", "--store", "s", "--json", "--now", "2026-12-30T02:00:00Z").json
+    assert status["next_deletion"] == {"partition": "2026-11-20", "on": "2026-12-31"}
+    assert retain(command, now="2026-12-31T00:00:00Z")["partitions_dropped"] == ["2026-11-20"]
+
+
 def test_a_lead_ends_no_hold(command: Inside) -> None:
     """What is deleted ahead of its age is not deleted ahead of a hold's end: no day, and no file."""
     folder = store_with(command, ENTRY + HOLD + HOLD.replace('"2026-11-20"', '"backups"'))

@@ -116,10 +116,14 @@ class Status:
         return {kind: round(count / total, 4) for kind, count in self.domains.items()} if total else {}
 
     def _goes(self, day: date) -> date:
-        """The day on which a partition goes; one before the cutoff, which no hold keeps, had to go at once."""
-        if self.cutoff is not None and day < self.cutoff and day not in self.held:
-            return date.min
-        return self.policy.goes(day)
+        """The day on which a partition goes. One before the cutoff goes as its holds end, also before its age comes: a
+        `--lead` moved the cutoff; one that no hold keeps had to go at once.
+        """
+        if self.cutoff is None or day >= self.cutoff:
+            return self.policy.goes(day)
+        return max(
+            (hold.until for hold in self.policy.hold if hold.covers(day) and hold.stands(self.today)), default=date.min
+        )
 
 
 def sealed_until(partitions: Iterable[Partition]) -> date | None:
