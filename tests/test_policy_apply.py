@@ -339,6 +339,22 @@ def test_the_clock_is_guarded(store: Path) -> None:
     check_store(store)
 
 
+def test_the_first_cutoff_is_guarded(tmp_path: Path) -> None:
+    """A store that kept without limit has no cutoff whose step would show: what goes at once may not reach back more
+    than 60 days either (1), until it is accepted."""
+    logged = [line(NOW - timedelta(days=back), f"/{back}") for back in (400, 3)]
+    store = make(tmp_path, OLD.replace("6 weeks", "unlimited"), logged)
+    before = snapshot(store)
+    for dry_run in (True, False):
+        with pytest.raises(CheckError, match="394 days past the oldest day"):
+            apply(store, OLD.replace("6 weeks", "1 week"), dry_run=dry_run)
+    assert snapshot(store) == before
+    assert len(days(store)) == 2
+    apply(store, OLD.replace("6 weeks", "1 week"), accept_cutoff=NOW.date() - timedelta(days=6))
+    assert days(store) == [str(NOW.date() - timedelta(days=3))]
+    check_store(store)
+
+
 def test_what_cannot_be_rewritten(store: Path) -> None:
     """A damaged cell, one in quarantine, and what is no cell: 74, named, nothing is changed."""
     cell = cells(store)[0]

@@ -6,7 +6,7 @@ of the new is pure, and the last check looks at every value on its way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, timedelta
 from pathlib import Path
@@ -19,11 +19,11 @@ from loganon.aggregate import are_named
 from loganon.errors import CheckError, ConfigurationError, LoganonError
 from loganon.fields import FIELDS, REQUESTS, Options
 from loganon.gate import check
-from loganon.job import Clock, frozen_policy, next_cutoff
+from loganon.job import LONGEST_STEP, Clock, frozen_policy, next_cutoff
 from loganon.periods import Spans
 from loganon.policy import Policy, PolicyError, from_canonical
 from loganon.policy.changes import Change, compare, loosened
-from loganon.store import Held, LocalStore, Plan, PolicyStamp, Replaced, Rewrite, Size, plan_retention
+from loganon.store import Held, LocalStore, Partition, Plan, PolicyStamp, Replaced, Rewrite, Size, plan_retention
 from loganon.strictness import Direction
 
 Convert = Callable[[pa.Table], pa.Table]
@@ -77,6 +77,8 @@ def apply_policy(
     )
     if applied.changes:
         cutoff = next_cutoff(standing.cutoff(), standing.last_commit(), policy, clock)
+        if standing.cutoff() is None:
+            _check_first(standing.partitions(), cutoff, policy, clock)
         applied.replaced = standing.measure(plan_rewrite(old, policy, where=str(store)))
         applied.plan = plan_retention(standing.partitions(), cutoff, _rule(policy, cutoff), _held(policy, clock))
     return applied
@@ -96,7 +98,9 @@ def _apply(held: Held, policy: Policy, store: Path, clock: Clock, *, accept_hold
     )
     cutoff = held.cutoff
     if applied.changes:
-        cutoff = next_cutoff(cutoff, held.last_commit, policy, clock)
+        cutoff = next_cutoff(held.cutoff, held.last_commit, policy, clock)
+        if held.cutoff is None:
+            _check_first(held.partitions(), cutoff, policy, clock)
         rewrite = plan_rewrite(old, policy, where=str(store))
         applied.replaced = held.replace_table(rewrite, cutoff=cutoff, now=clock.now)
     if cutoff is not None:  # also where an application was interrupted before it came to this
@@ -112,6 +116,19 @@ def _apply(held: Held, policy: Policy, store: Path, clock: Clock, *, accept_hold
         for failure in deleted.failures
     ]
     return applied
+
+
+def _check_first(partitions: Iterable[Partition], cutoff: date, policy: Policy, clock: Clock) -> None:
+    """Nothing if the first cutoff of a store that kept without limit deletes no more at once than a later one may."""
+    drops = plan_retention(partitions, cutoff, held=_held(policy, clock)).drops
+    accepted = clock.accept_cutoff is not None and cutoff <= clock.accept_cutoff
+    if drops and cutoff - drops[0].day > LONGEST_STEP and not accepted:
+        days = (cutoff - drops[0].day).days
+        raise CheckError(
+            f"the first cutoff would be {cutoff}, {days} days past the oldest day, {drops[0].day}; nothing was deleted",
+            where=f"clock {clock.now:%Y-%m-%dT%H:%MZ}",
+            fix=f"Check age and clock; if they are right, say --accept-cutoff {cutoff}",
+        )
 
 
 def _require_tighter(changes: tuple[Change, ...], store: Path, *, empty: bool, accept_hold: bool) -> None:
