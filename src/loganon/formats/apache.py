@@ -2,9 +2,9 @@
 
 https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats
 
-Formats of other vendors are described with them, and with four of our own that only say where a value ends:
+Formats of other vendors are described with them, and with five of our own that only say where a value ends:
 `%{name}skip` a value that is never read, `%{name}personal` one that tells of a person, `%{name}number` one of digits
-(`-` and fractions too), `%{name}rest` all that may follow; and with `%{iso}t`, `%{epoch}t`, `%{url}U`.
+(`-` and fractions too), `%{name}word` an identifier (letters, digits and `_.:=+/-`), `%{name}rest` all that may follow; and with `%{iso}t`, `%{epoch}t`, `%{url}U`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from loganon.formats.directive import LIST, Directive, Token
 
 _DIRECTIVE = re.compile(
     r"%(?P<before>[!<>,0-9]*)(?:\{(?P<argument>[^}]*)\})?(?P<behind>[!<>,0-9]*)"
-    r"(?P<letter>(?<=\})(?:skip|personal|number|rest)|\^(?:ti|to|ut)|[a-zA-Z%])"
+    r"(?P<letter>(?<=\})(?:skip|personal|number|word|rest)|\^(?:ti|to|ut)|[a-zA-Z%])"
 )
 _CONFIGURED = re.compile(r'\\(["\\tn])')
 _CONTROLS = {"t": "\t", "n": "\n"}
@@ -88,6 +88,7 @@ _DIRECTIVES = {
     "{}skip": _SKIP,
     "{}personal": _PERSON,
     "{}number": _NUMBER,
+    "{}word": Directive(None, "word", personal=True),
     "{}rest": Directive(None, "rest", personal=True),
 }
 _TIMES = {

@@ -32,6 +32,7 @@ _SHAPES = {
     "status": rb"[0-9]{3}|0|-1?",
     "bytes": rb"[0-9]{1,15}|-",
     "number": rb" *+[+-]?(?>(?:[0-9]++(?:\.[0-9]++)?)?)",
+    "word": rb"[0-9A-Za-z_.:=+/-]*+",
     "upstream": rb"[^ ,]*+(?>(?:(?:, | : )[^ ,]++)*)",
     "value": rb"[^ ]*+",
     "rest": rb"(?: .*+)?",
@@ -181,7 +182,7 @@ def _shape(kind: str, tokens: Sequence[Token], fmt: Format) -> bytes:
     if kind == "user" and following == [" ", "time", " "]:
         end = _piece(tokens[2:], fmt).pattern() + b" " + (b'"' if tokens[4:5] and tokens[4].quoted else b"")
         return b"(?!- (?!" + end + b"))" + _TOKEN + b"(?>(?: (?!" + end + b")[^ ]*+)*)"
-    if kind in _STRICT or kind in ("host", "port", "number", "rest"):
+    if kind in _STRICT or kind in ("host", "port", "number", "word", "rest"):
         return _SHAPES[kind]
     behind = tokens[1].text if len(tokens) > 1 and not tokens[1].directive else ""
     if behind.startswith(" ") or (not behind and kind in ("client", "token", "ident", "user")):
