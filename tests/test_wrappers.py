@@ -33,6 +33,12 @@ PREFIXES = {
     "RFC 5424 with data": b'<165>1 2026-10-10T06:05:27Z web1 nginx - - [a@1 b="c\\]d" e="f"][g@2] ',
     "CRI": b"2026-10-10T06:05:27.123456789Z stdout F ",
     "docker compose": b"web-1  | ",
+    "journalctl -o short-precise": b"Oct 10 06:05:27.123456 web1 nginx[12]: ",
+    "journalctl -o short-iso": b"2026-10-10T06:05:27+0200 web1 nginx[12]: ",
+    "kubectl logs --prefix": b"[pod/web-5d9c7f-x2x/nginx] ",
+    "kubectl logs --timestamps": b"2026-10-10T06:05:27.123456789Z ",
+    "kubectl logs --prefix --timestamps": b"[pod/web-0/nginx] 2026-10-10T06:05:27.123456789Z ",
+    "docker compose logs -t": b"web-1  | 2026-10-10T06:05:27.123456789Z ",
     "CRI with an offset": b"2026-10-10T06:05:27.1+02:00 stdout F ",
 }
 
@@ -94,6 +100,33 @@ def test_a_template_may_have_the_prefix_in_it() -> None:
     assert wrapper_of([LINE, LINE, line]) is None
 
 
+@pytest.mark.parametrize("before", [b"2026-10-10T06:05:27Z ", b"Oct 10 06:05:27 ", b"Oct 10 06:05:27 web1 "])
+@pytest.mark.parametrize("client", [b"2001:db8::7", b"203.0.113.7:50000", b"[2001:db8::7]:50000"])
+def test_a_client_is_no_tag(before: bytes, client: bytes) -> None:
+    """No part of an address goes with a prefix: behind a time the client is read whole, or the line is none."""
+    parsed = read(FORMATS["combined"], before + LINE.replace(b"203.0.113.7", client) + b"\n")
+    assert values(parsed).get("client", []) in ([client], [])
+
+
+def test_no_client_behind_other_words() -> None:
+    """What stands before a client is not taken for one, nor the client for a user of several words."""
+    for before in (b"a ", b"a b ", b"a b c ", b"[pod] 2026-10-10 ", b"stdout F "):
+        for rest in (b"- -", b"- bob"):
+            for client in (b"203.0.113.7", b"2001:db8::7"):
+                line = before + LINE.replace(b"203.0.113.7 - -", client + b" " + rest)
+                assert read(FORMATS["combined"], line + b"\n").rows == 0, line
+    line = LINE.replace(b"- - [", b"- bob of 10.0.0.1 [")
+    assert read(FORMATS["combined"], line + b"\n").rows == 1
+
+
+def test_first_lines_that_do_not_tell() -> None:
+    """Where none of a chunk's first lines is the format's, wrapped or not, the others say what is around them."""
+    line = next(example.line for example in FORMATS["heroku"].examples if example.reject is None).encode() + b"\n"
+    other = b"2026-10-10T13:55:36.123456+00:00 app[web.1]: Started\n"
+    assert read(FORMATS["heroku"], other * 30 + line * 3).rows == 3
+    assert read(FORMATS["combined"], other * 30 + (PREFIXES["rsyslog"] + LINE + b"\n") * 3).rows == 3
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     data=st.lists(st.sampled_from([*PREFIXES.values(), LINE, b"\n", b"P ", b'{"log":"', b'\\n"}', b"\xff"])).map(
@@ -102,7 +135,7 @@ def test_a_template_may_have_the_prefix_in_it() -> None:
 )
 def test_unwrapping_never_raises(data: bytes) -> None:
     """Whatever the bytes, no line is added."""
-    for kind in ("syslog", "cri", "docker"):
+    for kind in ("syslog", "cri", "docker", "times", "kubectl with times", "compose with times"):
         assert unwrap(data, kind).count(b"\n") <= data.count(b"\n") + 1
     read(FORMATS["combined"], data)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 _PRI = rb"(?:<[0-9]{1,3}>)"
-ISO = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
-_BSD = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-9][0-9](?: [0-9]{4})? [0-9]{2}:[0-9]{2}:[0-9]{2}"
-_TAG = rb"[^\s\[\]:\"]{1,128}(?:\[[^\]\s]{0,32}\])?: ?"
+ISO = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+_BSD = (
+    rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-9][0-9](?: [0-9]{4})? "
+    rb"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
+)
+_TAG = rb"(?![0-9a-fA-F.]*:[0-9a-fA-F:.]+[ ,])[^\s\[\]:\"]{1,128}(?:\[[^\]\s]{0,32}\])?: ?"
+"""A tag is no address: of a client that stands behind a time, the first part would go with it."""
 _RFC3164 = (
     _PRI + rb"?(?:" + _BSD + rb"|" + ISO + rb") (?!(?:stdout|stderr) [FP])(?:(?:[^\s:\"]+|[0-9a-fA-F:.]+) )?" + _TAG
 )

@@ -4,7 +4,8 @@ https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats
 
 Formats of other vendors are described with them, and with five of our own that only say where a value ends:
 `%{name}skip` a value that is never read, `%{name}personal` one that tells of a person, `%{name}number` one of digits
-(`-` and fractions too), `%{name}word` an identifier (letters, digits and `_.:=+/-`), `%{name}rest` all that may follow; and with `%{iso}t`, `%{epoch}t`, `%{url}U`.
+(`-` and fractions too), `%{name}word` an identifier (letters, digits and `_.:=+/-`), `%{name}rest` all that may
+follow; and with `%{iso}t`, `%{epoch}t`, `%{url}U`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from loganon.parse.archives import archive_of
 from loganon.parse.directives import pieces
 from loganon.parse.lines import split_lines
 from loganon.parse.literals import has_literals, literals_of
-from loganon.parse.wrappers import unwrap, wrapper_of
+from loganon.parse.wrappers import unwrap, wrappers_of
 
 if TYPE_CHECKING:
     from loganon.parse.delimited import DelimitedParser
@@ -123,12 +123,14 @@ def detect(sample: Sequence[bytes], formats: Iterable[Format]) -> Detection:
     if archive is not None:
         return Detection(None, 0.0, len(lines), None, (), archived(archive))
     formats = tuple(formats)
-    kind = wrapper_of(lines)
-    if kind is not None:
-        inner = _detect(split_lines(unwrap(b"\n".join(lines) + b"\n", kind)), formats)
-        if inner.format or inner.error_log or inner.other:
-            return replace(inner, wrapper=kind)
-    return _detect(lines, formats)
+    unsure: list[Detection] = []
+    for kind in wrappers_of(lines):
+        inner = replace(_detect(split_lines(unwrap(b"\n".join(lines) + b"\n", kind)), formats), wrapper=kind)
+        if inner.error_log or inner.other or (inner.format and inner.share >= SHARE):
+            return inner
+        unsure += [inner] if inner.format else []
+    plain = _detect(lines, formats)
+    return max((*unsure, plain), key=lambda found: found.share)
 
 
 def archived(kind: str) -> str:

@@ -21,6 +21,11 @@ _CLIENT = rb"(?>(?:[^ ,]++, )*)[^ ]++"  # a list, where a proxy's X-Forwarded-Fo
 _TEXT = rb'[^"\\]*+(?>(?:\\.[^"\\]*+)*)'
 _RAW_TEXT = rb'[^"]*+'
 _ADDRESS = rb'"?(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F:.]*+(?:%[^ ,"]*+)?)[ ,"]'
+_NO_CLIENT = (
+    rb"(?!(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|\[?(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F:.]*+(?:%[^ \]]*+)?\]?)"
+    rb"(?::[0-9]{1,5})? - )"
+)
+"""No address, a port behind it or not, to which `- ` for an ident follows."""
 
 _STRICT = frozenset({"time", "status", "bytes"})
 """Kinds that keep their shape in quotes; all others are any text there."""
@@ -170,9 +175,9 @@ def _piece(tokens: Sequence[Token], fmt: Format) -> Piece:
 def _shape(kind: str, tokens: Sequence[Token], fmt: Format) -> bytes:
     """The pattern of a value without quotes: it ends where the literal behind it begins.
 
-    Three rules keep a virtual host in front of the line from being taken for the client, and a client for a virtual
-    host, where a user name may hold spaces: a missing client has no ident; an ident is no address, nor a list of
-    them, in quotes or not; no user name begins with "- ".
+    Four rules keep what stands in front of the line, as a virtual host, from being taken for the client, and a client
+    for a virtual host, where a user name may hold spaces: a missing client has no ident; an ident is no address, nor a
+    list of them, in quotes or not; no user name begins with "- ", or holds an address with a "- " behind it.
     """
     following = [token.directive.kind if token.directive else token.text for token in tokens[1:4]]
     if kind == "client" and following[:2] == [" ", "ident"]:
@@ -181,7 +186,7 @@ def _shape(kind: str, tokens: Sequence[Token], fmt: Format) -> bytes:
         return b"(?!" + _ADDRESS + b")" + _TOKEN
     if kind == "user" and following == [" ", "time", " "]:
         end = _piece(tokens[2:], fmt).pattern() + b" " + (b'"' if tokens[4:5] and tokens[4].quoted else b"")
-        return b"(?!- (?!" + end + b"))" + _TOKEN + b"(?>(?: (?!" + end + b")[^ ]*+)*)"
+        return b"(?!- (?!" + end + b"))" + _NO_CLIENT + _TOKEN + b"(?>(?: (?!" + end + b")" + _NO_CLIENT + b"[^ ]*+)*)"
     if kind in _STRICT or kind in ("host", "port", "number", "word", "rest"):
         return _SHAPES[kind]
     behind = tokens[1].text if len(tokens) > 1 and not tokens[1].directive else ""

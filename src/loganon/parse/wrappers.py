@@ -4,10 +4,13 @@ r"""What syslog and container runtimes write around a line: detected and taken o
              `<165>1 2026-10-10T06:05:27Z host app 123 ID [sd] ` (RFC 5424)
     cri      `2026-10-10T06:05:27.1Z stdout F `; a line that was cut into parts (`P`) is joined
     compose  `name  | `, as `docker compose logs` shows it
+    kubectl  `[pod/web-0/nginx] `, as `kubectl logs --prefix` shows it
+    stamp    `2026-10-10T06:05:27.1Z `, as `kubectl logs --timestamps` and `docker logs -t` do; behind these two, too
     docker   `{"log":"…\\n","stream":"stdout","time":"…"}`, the json-file driver; parts (without `\\n`) are joined, too
 
 A chunk is taken as wrapped if half of its first lines look so, unless the format reads more of them as they are: its
-template may have the prefix in it. `whole_lines` says where a chunk may end, so that all parts of a line are in it.
+template may have the prefix in it. Of several wrappers the one is taken within which it reads most; where it reads none
+of the first lines, all are asked. `whole_lines` says where a chunk may end, so that all parts of a line are in it.
 """
 
 from __future__ import annotations
@@ -30,6 +33,10 @@ _CRI = re.compile(rb"^" + ISO + rb" (stdout|stderr) ([FP])(?::[FP])* ", re.MULTI
 _CRI_PART = re.compile(rb"^" + ISO + rb" (?:stdout|stderr) P ", re.MULTILINE)
 _CRI_MARKS = ((b" P ",), (b" stdout P ", b" stderr P "))
 _COMPOSE = re.compile(rb"^[a-z0-9][a-z0-9_.-]{0,127} +\| ", re.MULTILINE)
+_POD = re.compile(rb"^\[pod/[a-z0-9][a-z0-9.-]{0,252}/[a-z0-9][a-z0-9-]{0,62}\] ", re.MULTILINE)
+_STAMP = re.compile(rb"^" + ISO + rb" ", re.MULTILINE)
+_STAMPED_COMPOSE = re.compile(_COMPOSE.pattern + _STAMP.pattern[1:], re.MULTILINE)
+_STAMPED_POD = re.compile(_POD.pattern + _STAMP.pattern[1:], re.MULTILINE)
 _DOCKER = re.compile(rb'\{ ?"log": ?"')
 _DOCKER_PART = re.compile(rb'^\{ ?"log": ?"(?![^\n]*(?<!\\)(?:\\\\)*\\n")', re.MULTILINE)
 
@@ -51,11 +58,17 @@ def unwrap(data: bytes, kind: str) -> bytes:
 
 def wrapper_of(lines: Sequence[bytes]) -> str | None:
     """The wrapper that at least half of the first lines have; None: none."""
+    return next(iter(wrappers_of(lines)), None)
+
+
+def wrappers_of(lines: Sequence[bytes]) -> list[str]:
+    """The wrappers that at least half of the first lines may have, the one that takes most off before its likes."""
     first = [line[:2048] for line in lines[:_FIRST]]
-    for kind, pattern in _PATTERNS.items():
-        if first and sum(1 for line in first if pattern.match(line)) * 2 >= len(first):
-            return kind
-    return None
+    if not first:
+        return []
+    return [
+        kind for kind, pattern in _PATTERNS.items() if sum(1 for line in first if pattern.match(line)) * 2 >= len(first)
+    ]
 
 
 class Unwrapped:
@@ -77,16 +90,21 @@ class Unwrapped:
     def __call__(self, chunk: Chunk, state: ParseState) -> Parsed:
         """The chunk's lines."""
         first = split_lines(chunk.data[:_HEAD])[:_FIRST]
-        kind = wrapper_of(first)
-        if kind is None or not self._inside(b"\n".join(first) + b"\n", kind, state):
-            return self._parser(chunk, state)
-        return self._parser(replace(chunk, data=unwrap(chunk.data, kind)), state)
+        kinds = wrappers_of(first)
+        data = b"\n".join(first) + b"\n"
+        rows = [self._rows(unwrap(data, kind), state) for kind in kinds]
+        plain = self._rows(data, state) if kinds else 1
+        if not plain and not any(rows):  # the first lines do not tell: all do
+            return max((self._within(chunk, state, kind) for kind in (*kinds, None)), key=lambda parsed: parsed.rows)
+        kind = kinds[rows.index(max(rows))] if kinds and max(rows) >= plain else None
+        return self._within(chunk, state, kind)
 
-    def _inside(self, first: bytes, kind: str, state: ParseState) -> bool:
-        """What is inside the first lines is the format's, at least as much as the lines are as they stand."""
-        inner = unwrap(first, kind)
-        rows = [self._parser(Chunk(data, 0, len(data)), state).rows for data in (inner, first)]
-        return rows[0] >= rows[1]
+    def _within(self, chunk: Chunk, state: ParseState, kind: str | None) -> Parsed:
+        """The chunk's lines without that wrapper; as they stand without one."""
+        return self._parser(chunk if kind is None else replace(chunk, data=unwrap(chunk.data, kind)), state)
+
+    def _rows(self, data: bytes, state: ParseState) -> int:
+        return self._parser(Chunk(data, 0, len(data)), state).rows
 
 
 def _without_prefix(data: bytes, pattern: re.Pattern[bytes]) -> bytes:
@@ -195,10 +213,17 @@ def _by_line(data: bytes, strip: Callable[[bytes], bytes]) -> bytes:
     return b"\n".join([line if len(line) > MAX_LINE_BYTES else strip(line) for line in data.split(b"\n")])
 
 
-_PATTERNS = {"docker": _DOCKER, "cri": _CRI, "compose": _COMPOSE, "syslog": SYSLOG}
+_PREFIXES = {
+    "compose with times": _STAMPED_COMPOSE,
+    "compose": _COMPOSE,
+    "syslog": SYSLOG,
+    "kubectl with times": _STAMPED_POD,
+    "kubectl": _POD,
+    "times": _STAMP,
+}
+_PATTERNS = {"docker": _DOCKER, "cri": _CRI, **_PREFIXES}
 _KINDS: Mapping[str, Callable[[bytes], bytes]] = {
     "docker": _without_docker,
     "cri": _without_cri,
-    "compose": partial(_without_prefix, pattern=_COMPOSE),
-    "syslog": partial(_without_prefix, pattern=SYSLOG),
+    **{kind: partial(_without_prefix, pattern=pattern) for kind, pattern in _PREFIXES.items()},
 }
