@@ -180,7 +180,8 @@ def test_both_ways_agree(name: str, data: st.DataObject) -> None:
     assert exact.exact == exact.lines
 
 
-FAST = sorted(set(FORMATS) - {"aws_alb", "aws_elb", "squid"})
+UNQUOTED = {"aws_apigw_csv", "aws_apigw_http", "aws_apigw_rest", "bunny", "squid"}  # no texts in quotes behind blanks
+FAST = sorted(set(FORMATS) - {"aws_alb", "aws_elb", "heroku"} - UNQUOTED)  # of the others a quoted part may be missing
 
 
 @pytest.mark.parametrize("name", FAST)
