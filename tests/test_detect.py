@@ -219,3 +219,13 @@ def test_every_line_has_the_literals_of_its_template(name: str) -> None:
     assert lines
     assert all(has_literals(line, literals) for line in lines)
     assert not has_literals(b"-", literals)
+
+
+def test_most_lines_decide_between_inside_and_whole() -> None:
+    """Where neither is sure, the lines as they stand are compared with what is inside of them: most lines decide."""
+    router = next(example.line for example in FORMATS["heroku"].examples if example.reject is None).encode()
+    before = b"2026-10-10T13:55:36.123456+00:00 app[web.1]: "
+    app = before + b'10.1.32.85 - - [10/Oct/2026 13:55:36] "GET /a HTTP/1.1" 200 -'
+    mixed, other = found(router, router, app), found(router, app, app)
+    assert (mixed.format, mixed.wrapper) == (FORMATS["heroku"], None)
+    assert (other.format, other.wrapper) == (FORMATS["python_http"], "syslog")

@@ -17,7 +17,7 @@ from loganon.parse.archives import archive_of
 from loganon.parse.directives import pieces
 from loganon.parse.lines import split_lines
 from loganon.parse.literals import has_literals, literals_of
-from loganon.parse.wrappers import unwrap, wrappers_of
+from loganon.parse.wrappers import TIMES, unwrap, wrappers_of
 
 if TYPE_CHECKING:
     from loganon.parse.delimited import DelimitedParser
@@ -124,13 +124,17 @@ def detect(sample: Sequence[bytes], formats: Iterable[Format]) -> Detection:
         return Detection(None, 0.0, len(lines), None, (), archived(archive))
     formats = tuple(formats)
     unsure: list[Detection] = []
+    plain: Detection | None = None
     for kind in wrappers_of(lines):
+        if kind == TIMES:  # lines of many formats begin so
+            plain = _detect(lines, formats)
+            if plain.format and plain.share >= SHARE:
+                return plain
         inner = replace(_detect(split_lines(unwrap(b"\n".join(lines) + b"\n", kind)), formats), wrapper=kind)
         if inner.error_log or inner.other or (inner.format and inner.share >= SHARE):
             return inner
         unsure += [inner] if inner.format else []
-    plain = _detect(lines, formats)
-    return max((*unsure, plain), key=lambda found: found.share)
+    return max((*unsure, plain or _detect(lines, formats)), key=lambda found: found.share)
 
 
 def archived(kind: str) -> str:

@@ -27,6 +27,8 @@ from loganon.parse.lines import split_lines
 from loganon.parse.marks import has_long_line
 from loganon.parse.parsed import Parsed, Parser, ParseState
 
+TIMES = "times"
+"""The wrapper that is nothing but a time."""
 _FIRST = 20
 _HEAD = 64 << 10
 _CRI = re.compile(rb"^" + ISO + rb" (stdout|stderr) ([FP])(?::[FP])* ", re.MULTILINE)
@@ -219,7 +221,7 @@ _PREFIXES = {
     "syslog": SYSLOG,
     "kubectl with times": _STAMPED_POD,
     "kubectl": _POD,
-    "times": _STAMP,
+    TIMES: _STAMP,
 }
 _PATTERNS = {"docker": _DOCKER, "cri": _CRI, **_PREFIXES}
 _KINDS: Mapping[str, Callable[[bytes], bytes]] = {
