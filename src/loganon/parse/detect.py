@@ -124,17 +124,20 @@ def detect(sample: Sequence[bytes], formats: Iterable[Format]) -> Detection:
         return Detection(None, 0.0, len(lines), None, (), archived(archive))
     formats = tuple(formats)
     unsure: list[Detection] = []
-    plain: Detection | None = None
     for kind in wrappers_of(lines):
-        if kind == TIMES:  # lines of many formats begin so
-            plain = _detect(lines, formats)
-            if plain.format and plain.share >= SHARE:
-                return plain
-        inner = replace(_detect(split_lines(unwrap(b"\n".join(lines) + b"\n", kind)), formats), wrapper=kind)
+        within = split_lines(unwrap(b"\n".join(lines) + b"\n", kind))
+        if kind == TIMES and not _is_known(within, formats):  # lines of many formats begin so
+            continue
+        inner = replace(_detect(within, formats), wrapper=kind)
         if inner.error_log or inner.other or (inner.format and inner.share >= SHARE):
             return inner
         unsure += [inner] if inner.format else []
-    return max((*unsure, plain or _detect(lines, formats)), key=lambda found: found.share)
+    return max((*unsure, _detect(lines, formats)), key=lambda found: found.share)
+
+
+def _is_known(lines: Sequence[bytes], formats: Sequence[Format]) -> bool:
+    """Whether a format takes any of the first lines, or they are of another log that is known: quickly."""
+    return bool(_likely(lines, formats) or _shown(ERROR_LOGS, lines) or _shown(OTHERS, lines))
 
 
 def archived(kind: str) -> str:
