@@ -66,6 +66,7 @@ def test_rotation(tmp_path: Path, serve: Callable[[Site], list[str]], options: s
     reopen = f"kill -{REOPEN} $(cat {site.pid})" if options == CREATE else ""
     rotate = rotated(site, options, reopen, ROTATIONS + 1)
     with running(serve(site), site.port, tmp_path / "output"), Traffic(site.port) as traffic:
+        said = []
         for _ in range(ROTATIONS):
             traffic.wait(2)
             rotate()
@@ -73,11 +74,19 @@ def test_rotation(tmp_path: Path, serve: Callable[[Site], list[str]], options: s
             with traffic.paused():
                 done = command("run", *logs(site), "--store", store)
             assert done.code == 0, done.err
+            said.append(done.out)
         traffic.wait(2)
-    assert command("run", *logs(site), "--store", store).code == 0
-    found, left = counts(store), sum(content(log).count(b"\n") for log in logs(site))
+    done = command("run", *logs(site), "--store", store)
+    assert done.code == 0, done.err
+    found = counts(store)
+    there = {log.name: content(log).count(b"\n") for log in logs(site)}
     sent = sum(requests for requests, _ in traffic.seen.values())
-    assert sum(requests for requests, _ in found.values()) == left <= sent
+    assert sum(requests for requests, _ in found.values()) == sum(there.values()) <= sent, [
+        *said,
+        done.out,
+        there,
+        sent,
+    ]
     assert found == traffic.seen or options == COPY
     assert not search_tree(store, [b"127.0.0.1", b"203.0.113.7", b"203.0.113.9", b"jane.doe"])
 

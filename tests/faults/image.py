@@ -53,7 +53,7 @@ class Image:
 
     def unmount(self) -> None:
         """Nothing is mounted; a process that still dies may hold it for a moment."""
-        for _ in range(50):
+        for _ in range(1500):
             try:
                 unmount(self.at)
             except AssertionError:
