@@ -114,8 +114,7 @@ class _Question:
 
 def _suspected(columns: Sequence[pa.ChunkedArray]) -> bool:
     """Whether any value in these columns must not stand: usually none, and then one look at all of them is enough."""
-    each = (pl.Series(_distinct(chunk)).cast(pl.String) for column in columns for chunk in column.chunks)
-    values = list(each)
+    values = [pl.Series(_distinct(chunk)).cast(pl.String) for column in columns for chunk in column.chunks]
     return bool(values) and bool(personal(pl.concat(values)).any())
 
 

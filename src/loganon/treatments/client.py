@@ -138,7 +138,7 @@ class _Provider:
         order = numbers.arg_sort()
         ordered = zip(numbers[order].to_list(), order.to_list(), strict=True)
         answers = pl.Series(self._of_networks(ordered, addresses, special=special_v4, bits=32), dtype=pl.String)
-        return addresses.clone().scatter(order, answers)
+        return _unknown(len(addresses)).scatter(order, answers)
 
     def _of_v6(self, addresses: pl.Series) -> pl.Series:
         """The answers to global IPv6 addresses in their usual spelling; `unknown` for what only looks like one."""

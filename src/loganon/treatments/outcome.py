@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from loganon.masks import sure
+
 
 def success_flag(statuses: pl.Series) -> tuple[pl.Series, ...]:
     """True for a status of 100 to 399; 0, and null where the format has none, stand for a missing status."""
-    return (statuses.cast(pl.Int16).is_between(100, 399).fill_null(value=False),)
+    return (sure(statuses.cast(pl.Int16).is_between(100, 399)),)
 
 
 def as_it_is(values: pl.Series) -> tuple[pl.Series, ...]:
