@@ -48,7 +48,7 @@ bench-peers: $(READY)
 bench-growth: $(READY)
 	$(BIN)/python benchmarks/growth.py
 
-# What a compiled kernel would take to cut lines and number their values, and the same of loganon's parser.
+# What a compiled kernel in the parser's place would bring to `run` and `filter`. A quarter of an hour; needs `cc`.
 bench-kernel: $(READY)
 	$(BIN)/python benchmarks/kernel.py
 
