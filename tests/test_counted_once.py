@@ -323,6 +323,27 @@ def test_two_logs_with_the_same_first_line(store: Path, tmp_path: Path, together
     assert hours_of(store) == counts_of(b"".join(log.read_bytes() for log in (one, two, three)))
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize("known", [1, 3])
+def test_two_logs_that_begin_with_all_that_is_known(
+    store: Path, tmp_path: Path, known: int, pack: Callable[[bytes], bytes]
+) -> None:
+    """Where no more of a log was counted than its successor begins with, too (requests of one second), both agree with
+    its record: one of them goes on from it, the other is another log, and neither is counted again by later runs.
+    """
+    log = write(tmp_path / "x.log", LOG[:known])
+    assert ingest(store, [log]).counted == known
+    rotated = write(tmp_path / "x.log.1", pack(b"".join([*LOG[:known], *lines(9, tag="q")])))
+    new = lines(15, tag="r")
+    write(log, [*LOG[:known], *new[:11]])
+    for counted in (9 + known + 11, 0):
+        summary = ingest(store, [log, rotated])
+        assert (summary.exit_code, summary.counted) == (0, counted)
+    write(log, [*LOG[:known], *new])
+    ingest(store, [log, rotated])
+    assert hours_of(store) == counts_of([*LOG[:known] * 2, *lines(9, tag="q"), *new])
+
+
 def test_pending_bytes(store: Path, tmp_path: Path) -> None:
     """The unterminated end of a plain file stays unread and is told; it is counted once it is whole, or by `--final`,
     and not again when its newline then comes."""

@@ -66,7 +66,7 @@ class Admission:
         sample = start if before or b"\n" in start else _sample(source, start)
         fmt = recognise(given, sample, before, last)
         zone = reading.timezone or recorded_zone(path, last)
-        notes += zone_note(path, fmt, zone)
+        notes += [note for note in zone_note(path, fmt, zone) if note not in notes]
         summary.source, summary.format = before.id if before else secrets.token_hex(16), fmt.name
         state, done = (before.state, before.done) if before else ((), 0)
         return OpenLog(

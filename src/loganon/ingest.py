@@ -67,6 +67,7 @@ class Ingest:
         self._inputs: dict[str, Input] = {}
         self._logs: dict[str, LogSummary] = {}
         self._batch: list[OpenLog] = []
+        self._taken: set[str] = set()
         self._handed: list[OpenLog] = []
         self._aside = Aside()
         self._distinct = False
@@ -144,12 +145,12 @@ class Ingest:
         summary = self._logs[path]
         try:
             with open_source(self._inputs[path].log, at=self._inputs[path].at) as source:
-                given, notes = self._inputs[path], self._summary.warnings
                 rotated = path != STDIN and not (path in self._seen and self._seen[path].holds(source))
                 if rotated:  # it may be what was read under another name: once that is committed, its record tells
                     self._flush()
-                log = self._admission.open(given, source, summary, self._records, notes)
+                log = self._admit(path, source)
                 if log is not None:
+                    self._taken.add(log.id)
                     self._read(log, source)
                     self._spent.note(path, source, whole=not self._ended())
                 if rotated:
@@ -165,6 +166,18 @@ class Ingest:
             listed = self._inputs[path].found or len(self._logs) > 1
             fine = error.reason == "empty" or (error.reason == "error_log" and listed)
             self._skip(path, error.reason, None if fine else error)
+
+    def _admit(self, path: str, source: Source) -> OpenLog | None:
+        """The log, as it is admitted. In a batch one log goes on from a record: where two begin with what was counted
+        of it, both agree with it, and what the first makes of it, once that is committed, tells the other.
+        """
+        given, summary, notes = self._inputs[path], self._logs[path], self._summary.warnings
+        log = self._admission.open(given, source, summary, self._records, notes)
+        if log is not None and log.id in self._taken:
+            self._flush()
+            source.seek(0)
+            log = self._admission.open(given, source, summary, self._records, notes)
+        return log
 
     def _skip(self, path: str, reason: str, error: UnreadableDataError | MissingInputError | None) -> None:
         skipped = self._logs[path]
@@ -250,6 +263,7 @@ class Ingest:
     def _flush(self) -> None:
         """Commit the cells and records of all logs in the batch at once."""
         self._handed, self._batch = self._batch, []
+        self._taken.clear()
         with self._returned():
             self._commit([log for log in self._handed if log.lines])
 

@@ -78,6 +78,7 @@ class SpreadIngest(Ingest):
                 each.close()
             self._open.clear()
             self._planned.clear()
+            self._taken.clear()
 
     def _count(self, logs: Sequence[OpenLog]) -> None:
         """One job: what its logs give is committed; ConflictError where one of them turns out not to be usable."""

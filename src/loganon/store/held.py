@@ -167,7 +167,7 @@ class Held:
 
         `footer`: notes for the footers of the cells touched (versions of lists, build dates of databases). A damaged
         cell that is touched lies in quarantine afterwards, and a new one is begun. ValueError: the batch's rows and
-        lines do not agree.
+        lines do not agree, or a source is there twice.
         """
         with self._changing():
             self._standing.require_records()
@@ -308,6 +308,8 @@ class Held:
         self._check_known("policy", "key")
         current = {}
         for part in batch.sources:
+            if part.after.id in current:
+                raise ValueError("a batch has each source once")
             found = current[part.after.id] = self._standing.records.get(part.after.id)
             if (found and found.generation) != (part.before and part.before.generation):
                 raise ConflictError("another run has counted this log", where=str(self._layout.root), fix="Run again")
