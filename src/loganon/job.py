@@ -253,6 +253,7 @@ def _check_step(last_commit: datetime | None, policy: Policy, clock: Clock) -> N
 
 def prune(store: Store, policy: Policy, clock: Clock, wait: timedelta, summary: Summary) -> date:
     """Raise the cutoff, delete what is before it; the cutoff."""
+    store.held = policy.held(clock.now.astimezone(UTC).date())  # before anything is brought into the table
     with store.locked(wait) as held:
         cutoff = next_cutoff(held.cutoff, held.last_commit, policy, clock)
         held.raise_cutoff(cutoff, clock.now)

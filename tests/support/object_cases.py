@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loganon.buckets import Bucket
+from loganon.periods import Spans
 from loganon.store import Batch, ConflictError, Record, SourceBatch, plan_retention
 from loganon.store.s3 import S3Store
 from support.object_server import Memory
@@ -59,12 +60,16 @@ def next_part(name: str, log: Log, before: Record | None, step: int) -> SourceBa
 
 
 def writer(
-    logs: Mapping[str, Log], *, name: str | None, step: int, now: datetime = NOW, most: int = 10_000
+    logs: Mapping[str, Log], *, name: str | None, step: int, now: datetime = NOW, most: int = 10_000, kept: Spans = ()
 ) -> Callable[[Bucket], None]:
-    """An actor that counts all logs to their ends, `step` lines of each at a time, as a run does; others may, too."""
+    """An actor that counts all logs to their ends, `step` lines of each at a time, as a run does; others may, too.
+
+    `kept`: days that stay, whatever the cutoff.
+    """
 
     def act(bucket: Bucket) -> None:
         store = open_store(bucket)
+        store.held = kept
         for _ in range(most):
             with store.locked() as held:
                 records = held.records()

@@ -94,6 +94,9 @@ class Store(Protocol):
         """The policy that it is held under."""
         ...
 
+    held: Spans
+    """Spans of days that stay, whatever the cutoff: whoever knows the policy says so before the store is changed."""
+
     @property
     def created(self) -> datetime:
         """When it was made (UTC)."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from loganon.errors import BusyError, ConfigurationError, InputOutputError, LoganonError
+from loganon.periods import Spans
 from loganon.store.balance import Balance, balances
 from loganon.store.cells import Cells, Partition
 from loganon.store.change import sum_generations
@@ -45,8 +46,9 @@ _PAUSE = 0.05
 class LocalStore:
     """An existing store. What it reads without the lock may be of the moment before or after a commit.
 
-    `uuid`, `path`, `policy` (frozen), `created`, `group`; `limits`: the most that one cell holds; `findings` and
-    `notes`: what the holders of its lock have found: errors, and what was made good.
+    `uuid`, `path`, `policy` (frozen), `created`, `group`; `limits`: the most that one cell holds; `held`: spans of days
+    that stay, whatever the cutoff, as the caller knows them from the policy (here nothing waits that could lose their
+    rows); `findings` and `notes`: what the holders of its lock have found: errors, and what was made good.
     """
 
     exclusive = True
@@ -63,6 +65,7 @@ class LocalStore:
         self._footers = Footers()
         self._tallies = Tallies()
         self.limits = limits or Limits()
+        self.held: Spans = ()
         self.findings: list[LoganonError] = []
         self.notes: list[str] = []
         self._lost: LoganonError | None = None

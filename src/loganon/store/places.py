@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from loganon.buckets import Location, Options, is_object, parse_location
 from loganon.errors import CannotWriteError, ConfigurationError
+from loganon.periods import Spans
 from loganon.s3service import open_bucket
 from loganon.store import s3
 from loganon.store.contract import Store
@@ -86,10 +87,11 @@ def create_store(place: Place, stamp: PolicyStamp, *, key_check: str, now: datet
 
 
 @contextmanager
-def as_directory(place: Place) -> Iterator[Path]:
+def as_directory(place: Place, held: Spans = ()) -> Iterator[Path]:
     """The store as a directory: its own, or for as long as the block lasts a copy of what lies in the bucket.
 
-    In the copy all that is committed is in the table; the bucket is not changed. 73 where there is no room for it.
+    In the copy all that is committed is in the table; the bucket is not changed. `held`: spans of days that stay,
+    whatever the cutoff. 73 where there is no room for it.
     """
     if isinstance(place, Path):
         yield place
@@ -97,7 +99,7 @@ def as_directory(place: Place) -> Iterator[Path]:
     with ExitStack() as copied:
         try:
             folder = copied.enter_context(TemporaryDirectory(prefix="loganon-"))
-            s3.copy_store(open_bucket(place), Path(folder))
+            s3.copy_store(open_bucket(place), Path(folder), held)
         except OSError as error:
             raise CannotWriteError(
                 f"the store cannot be copied to be read ({error.strerror})",

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from loganon.errors import InputOutputError, LoganonError
 from loganon.policy import from_canonical
-from loganon.store import WAIT, LocalStore, Place, as_directory
+from loganon.store import WAIT, LocalStore, Place, as_directory, open_standing
 from loganon.store.journal import Unfinished
 from loganon.verify.books import (
     check_conservation,
@@ -71,8 +71,10 @@ def verify(place: Place, *, now: datetime, raw: Sequence[str] = (), wait: timede
     """
     if isinstance(place, Path):
         return _verify(place, now, raw, wait)
+    policy = from_canonical(open_standing(place).policy.text, where=place.url)
+    held = policy.held(now.astimezone(UTC).date())
     for _ in range(_READINGS):  # what others write while it is copied can look like a fault
-        with as_directory(place) as path:
+        with as_directory(place, held) as path:
             found = replace(_verify(path, now, raw, wait), store=place.url)
         if found.holds:
             break

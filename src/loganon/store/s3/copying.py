@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from loganon.buckets import Bucket, Listed
+from loganon.periods import Spans
 from loganon.store.files import PRIVATE, Files, put
 from loganon.store.layout import Layout
 from loganon.store.manifest import encode_state
@@ -40,10 +41,11 @@ _NO_SUCH_NAME = frozenset((errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAM
 _LONGEST = 200  # bytes of a name that stands for one that is too long
 
 
-def copy_store(bucket: Bucket, folder: Path) -> None:
-    """The store lies in `folder`, an empty directory; 78 where the bucket holds none."""
+def copy_store(bucket: Bucket, folder: Path, held: Spans = ()) -> None:
+    """The store lies in `folder`, an empty directory; 78 where the bucket holds none. `held`: as of the store."""
     rehearsed = bucket.over(Rehearsal)
     store = S3Store.open(rehearsed)
+    store.held = held
     store.recover()
     files, layout = Files(), Layout(folder)
     for made in (layout.table, layout.private, layout.sources, layout.staging):

@@ -1,7 +1,7 @@
 """Committed batches into the table: their cells first, then the source's record, then the batch's object goes.
 
 Each step looks first whether it is done, so that it can be repeated by anyone, at any time, with any of the steps of
-others in between. Days before the cutoff are left out: their lines are counted, and deleted.
+others in between. Days before the cutoff are left out, unless they are held: their lines are counted, and deleted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pyarrow as pa
 from loganon.aggregate import TableSpec, merge
 from loganon.buckets import Bucket
 from loganon.errors import InputOutputError
+from loganon.periods import Spans, within
 from loganon.store.cell import join_notes
 from loganon.store.documents import damaged
 from loganon.store.folds import Limits, cap_cell
@@ -58,12 +59,13 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """Brings batches into the table."""
+    """Brings batches into the table. `held`: spans of days that stay, whatever the cutoff."""
 
     bucket: Bucket
     table: Table
     seals: Seals
     limits: Limits
+    held: Spans = ()
 
     def __call__(self, chains: Mapping[str, Sequence[StoredBatch]], births: Mapping[str, Birth]) -> Folded:
         """The chains, by source, are in the table and in the records, and their objects are gone.
@@ -71,7 +73,7 @@ class Folding:
         A cell that cannot be read keeps back only the sources that touch it; then its error comes at the end.
         """
         cutoff, decided = read_state(self.bucket).cutoff, self.seals.days()
-        touched = {name: group for name, group in _by_cell(chains.values()) if cutoff is None or name.day >= cutoff}
+        touched = {name: group for name, group in _by_cell(chains.values()) if self._stays(name.day, cutoff)}
 
         def fold(name: CellName) -> int | InputOutputError | None:
             try:
@@ -133,7 +135,7 @@ class Folding:
         """Of the cells written those go that by now are before the cutoff; those of days decided since are sealed."""
         cutoff, since = read_state(self.bucket).cutoff, self.seals.days() - decided
         for name, chain in names.items():
-            if cutoff is not None and name.day < cutoff:
+            if not self._stays(name.day, cutoff):
                 self.bucket.delete(name.path)
             elif name.day in since:
                 self.seal(name, _spec(chain[0]))
@@ -165,10 +167,12 @@ class Folding:
         standing = self.seals.standing(day)
         if standing is not None:
             return apply_seal(table, standing, spec)
-        cutoff = read_state(self.bucket).cutoff
-        if cutoff is None or day >= cutoff:  # without it rare values would stand in a sealed day
+        if self._stays(day, read_state(self.bucket).cutoff):  # without it rare values would stand in a sealed day
             raise damaged(self.bucket.where(seal_key(day)))
         return table  # the day is deleted by now
+
+    def _stays(self, day: date, cutoff: date | None) -> bool:
+        return cutoff is None or day >= cutoff or within(day, self.held)
 
     def _rewrite(self, name: CellName, spec: TableSpec, change: Callable[[Cell | None], Cell | None]) -> None:
         """The cell's next version stands, as `change` gives it; where it gives None, nothing is written."""

@@ -36,7 +36,9 @@ _STEP = timedelta(hours=1)
 
 
 class S3Held:
-    """The store, with what of it was last read. `findings`: takes errors met after a commit point."""
+    """The store, with what of it was last read. `held`: spans of days that stay, whatever the cutoff; `findings`: takes
+    errors met after a commit point.
+    """
 
     def __init__(
         self,
@@ -46,12 +48,13 @@ class S3Held:
         seals: Seals,
         *,
         limits: Limits,
+        held: Spans,
         findings: list[LoganonError],
     ) -> None:
         self._bucket = bucket
         self._table = table
         self._viewer = viewer
-        self._folding = Folding(bucket, table, seals, limits)
+        self._folding = Folding(bucket, table, seals, limits, held)
         self._seals = seals
         self._findings = findings
         self._view: View | None = None
@@ -159,11 +162,12 @@ class S3Held:
         self._state = read_state(self._bucket)
         if self.cutoff is None:
             return Deleted((), ())
+        self._folding = replace(self._folding, held=plan.held)
         try:
             self.recover()
         except InputOutputError as error:  # of a cell, a batch, a record: none of them keeps a day that is over
             self._find(error)
-            trim_batches(self._bucket, self.cutoff)
+            trim_batches(self._bucket, self.cutoff, plan.held)
         deletions = Deletions(self._bucket, self._table.policy.sha256)
         return Retention(self._bucket, self._table, deletions).apply(plan, self.cutoff, now)
 

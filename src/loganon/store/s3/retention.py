@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from loganon.buckets import Bucket, Listed
 from loganon.errors import InputOutputError, LoganonError
+from loganon.periods import Spans, within
 from loganon.store.layout import TABLE, partition_name
 from loganon.store.retention import Deleted, Failure, Plan
 from loganon.store.s3.batches import Part, decode_batch, encode_batch
@@ -74,8 +75,9 @@ class Retention:
         self._failures.append(Failure(key, reason))
 
 
-def trim_batches(bucket: Bucket, cutoff: date) -> None:
-    """Batches that cannot be brought into the table hold no rows before the cutoff; their lines stay counted.
+def trim_batches(bucket: Bucket, cutoff: date, held: Spans = ()) -> None:
+    """Batches that cannot be brought into the table hold no rows before the cutoff but those of days that are held;
+    their lines stay counted.
 
     Of a batch that cannot be read nobody can read a row either: it is left, and the others are looked at.
     """
@@ -85,6 +87,7 @@ def trim_batches(bucket: Bucket, cutoff: date) -> None:
             batch = decode_batch(found.data, bucket.where(key)) if found else None
         except InputOutputError:
             continue
-        if found and batch and any(name.day < cutoff and part.rows.num_rows for name, part in batch.cells.items()):
-            cells = {n: Part(p.lines, p.rows.slice(0, 0) if n.day < cutoff else p.rows) for n, p in batch.cells.items()}
+        gone = {name for name in batch.cells if name.day < cutoff and not within(name.day, held)} if batch else set()
+        if found and batch and any(batch.cells[name].rows.num_rows for name in gone):
+            cells = {n: Part(p.lines, p.rows.slice(0, 0) if n in gone else p.rows) for n, p in batch.cells.items()}
             bucket.replace(key, encode_batch(replace(batch, cells=cells)), found.tag)

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from loganon.buckets import Bucket
 from loganon.errors import ConfigurationError, InputOutputError, LoganonError
+from loganon.periods import Spans
 from loganon.store.balance import Balance, balances
 from loganon.store.cell import Footer
 from loganon.store.cells import CellInfo, Partition
@@ -35,8 +36,8 @@ WAIT = timedelta(seconds=60)
 class S3Store:
     """An existing store in a bucket.
 
-    `uuid`, `path` (its URL), `policy` (frozen), `created`, `limits`, `findings`, `notes`: as of a local store; `group`:
-    None, since the bucket's policy says who may read.
+    `uuid`, `path` (its URL), `policy` (frozen), `created`, `limits`, `held`, `findings`, `notes`: as of a local store;
+    `group`: None, since the bucket's policy says who may read.
     """
 
     group: None = None
@@ -51,6 +52,7 @@ class S3Store:
         self.policy = manifest.policy
         self.created = manifest.created
         self.limits = limits or Limits()
+        self.held: Spans = ()
         self.findings: list[LoganonError] = []
         self.notes: list[str] = []
         self._bucket = bucket
@@ -218,7 +220,15 @@ class S3Store:
         return sum(len(chain) for chain in self._viewer().pending.values()) or None
 
     def _held(self) -> S3Held:
-        return S3Held(self._bucket, self._table, self._viewer, self._seals, limits=self.limits, findings=self.findings)
+        return S3Held(
+            self._bucket,
+            self._table,
+            self._viewer,
+            self._seals,
+            limits=self.limits,
+            held=self.held,
+            findings=self.findings,
+        )
 
 
 def _read_manifest(bucket: Bucket) -> Manifest | None:
