@@ -15,6 +15,7 @@ import pytest
 from loganon.buckets import (
     Bucket,
     DeniedError,
+    Found,
     Listed,
     Location,
     OddNameError,
@@ -275,6 +276,97 @@ def test_a_damaged_document_stops_no_deletion(memory: Memory, key: str) -> None:
     (batch,) = (memory.objects[name] for name in waiting)
     assert {row["file"] for row in pq.ParquetFile(io.BytesIO(batch)).read().to_pylist()} == {"/new"}
     assert stored(memory.objects).keys() == {(at(back(5), 2), "other")}  # folded: it is sealed
+
+
+@pytest.mark.parametrize("error", [DeniedError(), UnclearError("500")])
+@pytest.mark.parametrize("kind", ["date={}/hour-02", "date={}/hour-03", "batches/", "deletions", "births", "sources/"])
+def test_an_object_that_is_not_given_out_stops_no_deletion(memory: Memory, kind: str, error: Exception) -> None:
+    """An object that cannot be had though others can, such as one that was archived (403) or lies on a bad sector
+    (500), be it a cell that is over or a younger one, keeps no day from being deleted, and a cell not its own."""
+    writer({"two": [(at(back(9), 2), "/old"), (at(back(5), 3), "/b")]}, name=None, step=9)(open_bucket(memory))
+    keeper([back(9)])(open_bucket(memory))
+    put_only(memory, {"one": [(at(back(9), 1), "/late"), (at(back(1), 1), "/new")]})
+    memory.objects["_loganon/deletions.jsonl"] = b"\n"
+    word = kind.format(back(9) if "02" in kind else back(5))
+    (bad,) = (key for key in memory.objects if word in key)
+
+    class Barred(Memory):
+        def get(self, key: str, *, start: int = 0, length: int | None = None, tag: str | None = None) -> Found:
+            if key == bad:
+                raise error
+            return Memory.get(self, key, start=start, length=length, tag=tag)
+
+    store = open_store(open_bucket(Barred(memory.objects)))
+    with store.locked() as held:
+        held.raise_cutoff(back(8), NOW)
+        deleted = held.retain(plan_retention(held.partitions(), held.cutoff), NOW)
+    assert deleted.partitions == (back(9),)
+    assert [failure.path for failure in deleted.failures] == ([bad] if kind == "deletions" else [])
+    assert not [key for key in memory.objects if "date=" in key and str(back(9)) in key]
+    assert bool(store.findings) is kind.endswith("/") or kind == "births"
+    if kind != "deletions":
+        assert [entry["state"] for entry in store.deletions()] == ["begun", "done"]
+
+
+def test_a_deletion_that_died_is_recorded_as_done(memory: Memory) -> None:
+    """Whoever comes next says that all is gone, where the one that deleted it came no further."""
+    writer({"one": [(at(back(9), 1), "/old")]}, name=None, step=9)(open_bucket(memory))
+
+    def after(name: str, key: str) -> None:
+        if name == "delete" and key.startswith("access/"):
+            raise Killed
+
+    bucket = Bucket(Hooked(memory, after=after), LOCATION, lanes=1, pause=lambda _s: None)
+    with pytest.raises(Killed):
+        keeper([back(8)])(bucket)
+    for _ in range(2):
+        keeper([back(8)])(open_bucket(memory))
+        assert [entry["state"] for entry in open_store(open_bucket(memory)).deletions()] == ["begun", "done"]
+
+
+@pytest.mark.parametrize("days", [9, 10, 11])
+def test_a_damaged_batch_goes_when_all_of_it_is_over(memory: Memory, days: int) -> None:
+    """Of a batch that cannot be read nobody knows the days, but none is later than the day after it was put: it goes
+    when that is before the cutoff, and from then on everything is counted again. Its lines are expired."""
+    log = {"one": [(at(back(9), 1), "/late"), (at(back(10), 1), "/old")]}
+    put_only(memory, log)
+    memory.modified = at(back(days))
+    (name,) = names(memory, "batches")
+    memory.objects[name] = b"PAR1 nothing"
+    store = open_store(open_bucket(memory))
+    with store.locked() as held:
+        held.raise_cutoff(back(9), NOW)
+        held.retain(plan_retention(held.partitions(), held.cutoff, held=((back(11), back(10)),)), NOW)
+        assert names(memory, "batches") == [name]  # it may be of a day that is held
+        held.retain(plan_retention(held.partitions(), held.cutoff, held=((back(9), back(9)),)), NOW)
+    assert len(store.findings) == 1
+    assert names(memory, "batches") == ([name] if days < 11 else [])
+    if days == 11:
+        log["two"] = [(at(back(1), 1), "/new")]
+        writer(log, name=None, step=9)(open_bucket(memory))
+        assert stored(memory.objects) == wanted(log, back(9))
+        assert all(balance.holds for balance in store.balances().values())
+
+
+def test_a_damaged_batch_that_is_partly_in_the_table(memory: Memory) -> None:
+    """It stays, whenever it was put, while a cell stands that holds some of it: it would be read again into that."""
+    log = {"one": [(at(back(5), hour), "/b") for hour in (1, 2)]}
+
+    def after(name: str, key: str) -> None:
+        if name == "put" and key.startswith("access/"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        writer(log, name=None, step=9)(Bucket(Hooked(memory, after=after), LOCATION, lanes=1))
+    memory.modified = at(back(40))
+    (name,) = names(memory, "batches")
+    memory.objects[name] = b"PAR1 nothing"
+    for cutoff, left in ((back(5), [name]), (back(4), [])):
+        store = open_store(open_bucket(memory))
+        with store.locked() as held:
+            held.raise_cutoff(cutoff, NOW)
+            held.retain(plan_retention(held.partitions(), held.cutoff), NOW)
+        assert names(memory, "batches") == left
 
 
 @pytest.mark.parametrize("torn", [b"no entry\n", b'{"partition":"2026', b'{"a":1}\n[]\n'])

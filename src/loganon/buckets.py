@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from loganon.errors import BusyError, CannotWriteError, ConfigurationError, InputOutputError
@@ -60,11 +61,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An object's key (under the prefix), its size in bytes and its tag."""
+    """An object's key (under the prefix), its size in bytes and its tag; `modified`: as a listing has it."""
 
     key: str
     size: int
     tag: str
+    modified: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

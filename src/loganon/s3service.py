@@ -105,7 +105,7 @@ class S3:
         """See `Service`."""
         with self._translated():
             found = [each for part in self._client.list(self._store, prefix=prefix or None) for each in part]
-        return [Listed(each["path"], each["size"], each["e_tag"] or "") for each in found]
+        return [Listed(each["path"], each["size"], each["e_tag"] or "", each["last_modified"]) for each in found]
 
     @contextmanager
     def _translated(self, *, conditional: bool = False) -> Iterator[None]:

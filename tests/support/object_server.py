@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
@@ -201,9 +202,13 @@ def fault_proxy(server: Server, faults: Faults) -> Iterator[Server]:  # noqa: C9
 
 @dataclass(slots=True)
 class Memory:
-    """`buckets.Service` on a dictionary: strongly consistent, with conditions, as S3 promises."""
+    """`buckets.Service` on a dictionary: strongly consistent, with conditions, as S3 promises.
+
+    `modified`: when everything was written, as a listing has it.
+    """
 
     objects: dict[str, bytes] = field(default_factory=dict)
+    modified: datetime | None = None
 
     def get(self, key: str, *, start: int = 0, length: int | None = None, tag: str | None = None) -> Found:
         if key not in self.objects:
@@ -229,7 +234,7 @@ class Memory:
 
     def list(self, prefix: str) -> list[Listed]:
         return [
-            Listed(key, len(data), tag_of(data))
+            Listed(key, len(data), tag_of(data), self.modified)
             for key, data in self.objects.items()
             if not prefix or key.startswith(f"{prefix}/")
         ]

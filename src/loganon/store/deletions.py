@@ -5,6 +5,7 @@ A deletion that was interrupted has begun once, however often it is tried again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,6 +18,13 @@ VERSION = 1
 BEGUN = "begun"
 DONE = "done"
 MEMBERS = frozenset(("partition", "state"))
+
+
+def unfinished(entries: Iterable[Document]) -> list[date]:
+    """The days of which a deletion has begun and is not done, by the entries of a record."""
+    last = {entry["partition"]: entry["state"] for entry in entries}
+    days = (parse_partition(f"date={day}") for day, state in last.items() if state == BEGUN)
+    return sorted(day for day in days if day is not None)
 
 
 class DeletionLog:
@@ -44,9 +52,7 @@ class DeletionLog:
 
     def unfinished(self) -> list[date]:
         """The days of which a deletion has begun and is not done."""
-        last = {entry["partition"]: entry["state"] for entry in self.entries()}
-        days = (parse_partition(f"date={day}") for day, state in last.items() if state == BEGUN)
-        return sorted(day for day in days if day is not None)
+        return unfinished(self.entries())
 
     def _last(self, day: date) -> Document | None:
         """The partition's entry that has begun and is not done."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from loganon.buckets import Bucket
-from loganon.store.deletions import BEGUN, DONE, MEMBERS, VERSION
+from loganon.store.deletions import BEGUN, DONE, MEMBERS, VERSION, unfinished
 from loganon.store.documents import Document, dump
 from loganon.store.logfile import parse_entries
 from loganon.store.retention import Drop
@@ -44,6 +44,10 @@ class Deletions:
             return _longer(data, begun, DONE, now) if begun else None
 
         self.bucket.change(DELETIONS, change)
+
+    def unfinished(self) -> list[date]:
+        """The days of which a deletion has begun and is not done."""
+        return unfinished(self.entries())
 
     def entries(self) -> list[Document]:
         """All entries, oldest first; a line that is no entry is left out."""

@@ -85,7 +85,9 @@ class Table:
         return found is not None and found[1] is not None and found[1].store != self.uuid
 
     def partitions(self, listed: Iterable[Listed]) -> Iterator[Partition]:
-        """The days of listed objects, oldest first. Another store's cell counts as one that cannot be read."""
+        """The days of listed objects, oldest first. Another store's cell counts as one that cannot be read, as does one
+        that is not given out, such as one that was archived: it keeps no day from being deleted, not even its own.
+        """
         cells = [(name, each) for each in listed if (name := parse_cell_key(each.key))]
         footers = self.bucket.map(self._read, [each for _, each in cells])
         days: dict[date, list[CellInfo]] = {}
@@ -98,16 +100,23 @@ class Table:
             yield Partition(day, tuple(sorted(days[day], key=lambda info: info.name)))
 
     def _read(self, each: Listed) -> tuple[int, Footer | None] | None:
-        """Size and footer (None: damaged) of a listed object; None if it is gone."""
+        """Size and footer (None: it cannot be read) of a listed object; None if it is gone."""
         known = self._footers.get(each.key)
-        if known is None or known[0] != each.tag:
-            try:
-                footer = read_footer(cast("BinaryIO", _Remote(self.bucket, each)))
-            except _ChangedError:  # written again since it was listed
-                found = self.bucket.get(each.key)
-                return (len(found.data), read_footer(io.BytesIO(found.data))) if found else None
-            known = self._footers[each.key] = each.tag, footer
-        return each.size, known[1]
+        try:
+            if known is None or known[0] != each.tag:
+                known = self._footers[each.key] = each.tag, read_footer(cast("BinaryIO", _Remote(self.bucket, each)))
+            return each.size, known[1]
+        except InputOutputError:
+            return each.size, None
+        except _ChangedError:  # written again since it was listed
+            return self._read_whole(each)
+
+    def _read_whole(self, each: Listed) -> tuple[int, Footer | None] | None:
+        try:
+            found = self.bucket.get(each.key)
+        except InputOutputError:
+            return each.size, None
+        return (len(found.data), read_footer(io.BytesIO(found.data))) if found else None
 
 
 def held_by(footer: Footer) -> Mapping[str, int]:
