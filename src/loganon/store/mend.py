@@ -65,15 +65,18 @@ def plan_mend(
 
 
 def is_behind(state: State, records: Mapping[str, Record], found: Partition) -> bool:
-    """True if a footer of the day knows a later commit than the records: they are of an older backup than the table.
+    """True if a footer of the day knows a later commit than the records, or lines of a source that has none: they are
+    of an older backup than the table.
 
-    That state and records agree says nothing then; both may be of it.
+    That state and records agree says nothing then; both may be of it. What has expired has left no lines in such a day.
     """
     if state.cutoff is not None and found.day < state.cutoff:
         return False
-    footers = (
+    footers = [
         cell.footer for cell in found.cells if cell.footer and (state.floor is None or cell.name.end > state.floor)
-    )
+    ]
+    if any(source not in records for footer in footers for source in footer.lines):
+        return True
     copies = (copy for footer in footers for copy in footer.records.values() if not is_expired(copy, state))
     return any(copy.id not in records or copy.generation > records[copy.id].generation for copy in copies)
 
