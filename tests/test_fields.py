@@ -54,6 +54,11 @@ country = { as = "code" }
 host = { as = "site" }
 response_time = { as = "sum" }
 """
+SHORT = """
+domain = { as = "provider" }
+time = { as = "hour" }
+country = { as = "code" }
+"""
 POLICY = PLAIN.split("[fields]")[0] + SOME
 
 
@@ -154,6 +159,40 @@ def test_country(tmp_path: Path) -> None:
     ):
         (found,) = row.make(row.options(**{"as": "code"}), "client", lookups)(pl.Series(clients))
         assert found.to_list() == wanted
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (None, ["came from addresses, and no provider database was given", "no database with countries was given"]),
+        ({"asn": 3320}, ["no database with countries was given"]),
+        ({"country_code": "DE"}, ["came from addresses, and the database that was given has no providers"]),
+        ({"asn": 3320, "country_code": "DE"}, []),
+    ],
+    ids=["none", "providers", "countries", "both"],
+)
+def test_what_no_database_answers(command: Inside, record: dict[str, Any] | None, said: list[str]) -> None:
+    """A field that no database that is given can answer is told, by `run` and by `preview`, with its count."""
+    mmdb_writer = pytest.importorskip("mmdb_writer")
+    from netaddr import IPSet  # noqa: PLC0415 - comes with mmdb_writer
+
+    policy = PLAIN.split("domain ")[0] + SHORT
+    (command.folder / "p.toml").write_text(policy)
+    (command.folder / "a.log").write_bytes(line(datetime(2026, 11, 20, 8, tzinfo=UTC), client="9.9.9.9"))
+    words: list[str] = []
+    if record is not None:
+        writer = mmdb_writer.MMDBWriter(4, "Test")
+        writer.insert_network(IPSet(["91.44.0.0/16"]), record)
+        writer.to_db_file(str(command.folder / "x.mmdb"))
+        words = ["--provider-db", "x.mmdb"]
+    done = command("run", "a.log", "--store", "s", "--policy", "./p.toml", "--now", SAMPLE_NOW, *words)
+    notes = done.err.splitlines()
+    assert done.code == 0
+    assert len(notes) == len(said), notes
+    assert all(text in note and "1 accesses" in note for text, note in zip(said, notes, strict=True))
+    shown = command("preview", "a.log", "--policy", "./p.toml", *words).out
+    assert ("No database with providers was given" in shown) == any("came from addresses" in text for text in said)
+    assert ("No database with countries was given" in shown) == any("with countries" in text for text in said)
 
 
 def test_in_a_store(command: Inside) -> None:

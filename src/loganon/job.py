@@ -18,7 +18,7 @@ from loganon.errors import BusyError, CannotWriteError, CheckError, Configuratio
 from loganon.ingest import Ingest
 from loganon.keys import Key, create_key, load_key
 from loganon.policy import DEFAULT, open_frozen, open_policy
-from loganon.reading import Input, Reading
+from loganon.reading import Input, Reading, advise
 from loganon.store import (
     WAIT,
     HeldStore,
@@ -99,8 +99,9 @@ def run(
         ingest(inputs, window=window, now=clock.now, wait=wait, summary=summary)
 
     check_writer(writer)
-    summary = carry_out(
+    return carry_out(
         read,
+        [each.reading for each in inputs],
         policy=policy,
         store=store,
         key=key,
@@ -110,12 +111,11 @@ def run(
         group=group,
         raising=raising,
     )
-    advise(summary, [each.reading for each in inputs])
-    return summary
 
 
 def carry_out(
     work: Work,
+    readings: Iterable[Reading],
     *,
     policy: Policy | str | None,
     store: Place,
@@ -126,7 +126,7 @@ def carry_out(
     group: str | None = None,
     raising: bool = True,
 ) -> Summary:
-    """Retention, `work`, seal, retention; the summary says what was done and what failed.
+    """Retention, `work` as `readings` say, seal, retention; the summary says what was done and what failed.
 
     `policy`: a policy or a bundled one's name; None: the store's own, or `imos` for a new store. `wait`: how long to
     wait for another process. Raises ConfigurationError (78) and BusyError (75); every other LoganonError is in the
@@ -152,6 +152,7 @@ def carry_out(
         finish(standing, policy, clock, wait, summary)
     if summary.capped:
         summary.warnings.append(f"{summary.capped:,} rows went into `other`: a cell held more than it may.")
+    advise(summary, policy, readings)
     if raising:
         _raise_fatal(summary)
     return summary
@@ -321,15 +322,6 @@ def _raise_fatal(summary: Summary) -> None:
     for error in summary.errors:
         if isinstance(error, ConfigurationError | BusyError):
             raise error
-
-
-def advise(summary: Summary, readings: Iterable[Reading]) -> None:
-    """What the operator should know of the look-ups is among the summary's warnings."""
-    if summary.domains["unknown"] and not any(reading.lookups.databases for reading in readings):
-        summary.warnings.append(
-            f"{summary.domains['unknown']:,} accesses came from addresses, and no provider database was given: their "
-            "domain is `unknown`. Give one with --provider-db (GeoLite2-ASN, DB-IP ASN, IPinfo Lite and others serve)."
-        )
 
 
 def _plan(partitions: Iterable[Partition], cutoff: date, policy: Policy, now: datetime) -> Plan:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import TYPE_CHECKING
 
 from loganon.errors import ConfigurationError
 from loganon.exclude import Rule
 from loganon.formats import Format
 from loganon.lookups import Lookups
+from loganon.summary import Summary
+
+if TYPE_CHECKING:
+    from loganon.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,3 +59,21 @@ class Input:
     def place(self) -> str:
         """Where it lies."""
         return self.at or self.log
+
+
+def advise(summary: Summary, policy: Policy, readings: Iterable[Reading]) -> None:
+    """What the operator should know of the look-ups is among the summary's warnings: what no database that was given
+    could answer.
+    """
+    databases = [database for reading in readings for database in reading.lookups.databases]
+    given = "no provider database was given" if not databases else "the database that was given has no providers"
+    if summary.domains["unknown"] and all(database.kind == "country" for database in databases):
+        summary.warnings.append(
+            f"{summary.domains['unknown']:,} accesses came from addresses, and {given}: their domain is `unknown`. "
+            "Give one with --provider-db (GeoLite2-ASN, DB-IP ASN, IPinfo Lite and others serve)."
+        )
+    if summary.counted and policy.fields.country and not any(database.countries for database in databases):
+        summary.warnings.append(
+            f"{summary.counted:,} accesses have the country `unknown`: no database with countries was given. Give one "
+            "with --provider-db (GeoLite2-Country, DB-IP Country, IPinfo Lite and others serve)."
+        )

@@ -17,6 +17,7 @@ from loganon.errors import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from loganon.lookups import Lookups
     from loganon.preview import Preview
 
 
@@ -65,7 +66,7 @@ def command(
         console = Console(highlight=False, soft_wrap=True, markup=False, width=_WIDTH)
     _head(console, seen)
     _table(console, seen)
-    _rest(console, seen, asked=bool(lookups.databases), named=bool(lookups.trusted_proxies))
+    _rest(console, seen, lookups)
     return 0
 
 
@@ -104,15 +105,20 @@ def _table(console: Console, seen: Preview) -> None:
     console.print(directives)
 
 
-def _rest(console: Console, seen: Preview, *, asked: bool, named: bool) -> None:
+def _rest(console: Console, seen: Preview, lookups: Lookups) -> None:
     if seen.missing:
         console.print(f"nothing in this log gives {', '.join(seen.missing)}: no line has more than the empty answer")
     console.print("shares: " + ", ".join(f"{share:.0%} {name}" for name, share in seen.shares.items()))
     if seen.shares.get("private client", 0) > 0.5:
-        fix = "Have the server log X-Forwarded-For, too." if named else "Name it with --trusted-proxy."
+        proxies = lookups.trusted_proxies
+        fix = "Have the server log X-Forwarded-For, too." if proxies else "Name it with --trusted-proxy."
         console.print(f"{seen.shares['private client']:.0%} private: behind a proxy? {fix}")
-    elif seen.shares.get("unknown domain", 0) > 0.5 and not asked:
-        console.print("No provider database was given: an address by itself is `unknown`. Give one with --provider-db.")
+    elif seen.shares.get("unknown domain", 0) > 0.5 and all(each.kind == "country" for each in lookups.databases):
+        console.print(
+            "No database with providers was given: an address by itself is `unknown`. Give one with --provider-db."
+        )
+    if "country" in seen.table.column_names and not any(each.countries for each in lookups.databases):
+        console.print("No database with countries was given: `country` stays `unknown`. Give one with --provider-db.")
     if seen.redacted:
         console.print(f"{seen.redacted:,} lines redacted: a value still looked like an address or an e-mail")
     if seen.rejected:

@@ -46,13 +46,14 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class ProviderDatabase:
-    """An open database: `kind` is what it has, `type` and `built` (UTC) are what its metadata say.
+    """An open database: `kind` is what it has, `countries` whether these, too; `type` and `built` (UTC): its metadata.
 
     It stays open on the file that it was opened on; `is_current` tells whether the path still leads there.
     """
 
     path: Path
     kind: Kind
+    countries: bool
     built: datetime
     type: str
     description: str
@@ -125,7 +126,7 @@ def _opened(path: Path, place: Path, stamp: tuple[int, int, int, int]) -> Provid
         built = datetime.fromtimestamp(meta.build_epoch, UTC)
         description = meta.description.get("en") or next(iter(meta.description.values()), "")
         with _library().open_database(place, _library().MODE_MMAP) as checked:
-            kind = _probe(checked)
+            kind, countries = _probe(checked)
     except Exception:  # noqa: BLE001  as above: a broken tree or record
         reader.close()
         raise _damaged(path, "its records cannot be read") from None
@@ -136,7 +137,7 @@ def _opened(path: Path, place: Path, stamp: tuple[int, int, int, int]) -> Provid
             where=str(path),
             fix="Name one with providers, such as GeoLite2-ASN, DB-IP ASN, IPinfo Lite, IPLocate ASN or GeoIP2-Domain",
         )
-    return ProviderDatabase(path, kind, built, meta.database_type, description, reader, stamp)
+    return ProviderDatabase(path, kind, countries, built, meta.database_type, description, reader, stamp)
 
 
 @cache
@@ -170,8 +171,8 @@ def _stamp(path: Path) -> tuple[int, int, int, int]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _probe(reader: maxminddb.Reader) -> Kind | None:
-    """What the database has, None for nothing that serves; raises on damage.
+def _probe(reader: maxminddb.Reader) -> tuple[Kind | None, bool]:
+    """What the database has, None for nothing that serves, and whether it has countries; raises on damage.
 
     The reader is the library's own in Python: its C extension (3.2.0) writes beyond its memory, or ends the process, on
     some damaged trees and records, so damage has to be found before it is asked.
@@ -186,8 +187,8 @@ def _probe(reader: maxminddb.Reader) -> Kind | None:
     for at in range(0, 1 << 32, (1 << 32) // SAMPLED):
         reader.get(IPv4Address(at))
     if numbers:
-        return "asn+domain" if domains else "asn"
-    return "domain" if domains else "country" if countries else None
+        return "asn+domain" if domains else "asn", countries
+    return "domain" if domains else "country" if countries else None, countries
 
 
 def _records(reader: maxminddb.Reader) -> Iterator[object]:

@@ -54,11 +54,9 @@ def count_logs(
             )
             ingest(given, window=window, now=clock.now, wait=wait, summary=summary)
 
-        summary = job.carry_out(
-            read, policy=policy, store=store, key=key, clock=clock, wait=wait, strict=strict, group=group
+        return job.carry_out(
+            read, [reading], policy=policy, store=store, key=key, clock=clock, wait=wait, strict=strict, group=group
         )
     finally:
         if active is None:
             spark.stop()
-    job.advise(summary, [reading])
-    return summary

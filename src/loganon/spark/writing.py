@@ -89,16 +89,15 @@ def write(
         fields=several(fields, "fields"),
     )
     work = Writing(lines, reading, batch_id, writer=writer, wait=wait, now=moment)
-    summary = job.carry_out(
+    return job.carry_out(
         work,
+        [reading],
         policy=policy if isinstance(policy, Policy) else named_policy(policy),
         store=parse_place(store, options=client_options(storage_options), accept_versioned=accept_versioned),
         key=key_of(key),
         clock=job.Clock(moment),
         wait=wait,
     )
-    job.advise(summary, [reading])
-    return summary
 
 
 def _require_id(given: object) -> None:
