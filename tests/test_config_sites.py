@@ -156,6 +156,27 @@ def test_what_may_not_be_read(command: Inside, tmp_path: Path, place: str, mode:
     assert answers(done)["z"]["lines_read"] == (5 if mode == 0 else 0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
+@pytest.mark.parametrize("mode", [0, 0o400, 0o300])
+@pytest.mark.parametrize("pattern", ["/logs/{site}/access.log*", "/*/{site}/access.log*", "/logs/*/w*/a*.log"])
+def test_one_folder_of_many_may_not_be_read(tmp_path: Path, pattern: str, mode: int) -> None:
+    """A folder that only a wild card leads to, and that may not be read, is named: nobody knows whether logs are in it,
+    so that it is no error. One in which a log of a fixed name would lie need not be listed.
+    """
+    for name in ("logs/a", "logs/bad", "logs/a/w", "logs/bad/w"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "access.log").write_bytes(line(NOW - timedelta(hours=2), f"/{name}"))
+    store = "stores/{site}" if "{site}" in pattern else "stores/all"
+    write(tmp_path, f"[[input]]\nlogs = '{tmp_path}{pattern}'\nstore = '{store}'\nformat = 'combined'\n")
+    (tmp_path / "logs" / "bad").chmod(mode)
+    words = ("run", "--config", "loganon.toml", "--json", *AT)
+    done = Command(tmp_path)(*words, preexec_fn=without_override)
+    (tmp_path / "logs" / "bad").chmod(0o700)
+    assert done.code == 0, done.err
+    assert sum(each["counted"] for each in answers(done).values()) == 1
+    assert done.err == f"loganon: {tmp_path}/logs/bad: this user may not read this folder; logs in it are left out\n"
+
+
 def test_a_fault_of_ours_in_one_site(command: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception inside loganon, with a line in it, is one site's (70): only its kind and place are said."""
     for name in ("a", "bad", "z"):

@@ -17,6 +17,7 @@ from netaddr import IPSet
 
 from loganon import job
 from loganon.errors import BusyError, CannotWriteError, CheckError, ConfigurationError, InputOutputError
+from loganon.following import watch
 from loganon.following.follower import Follower
 from loganon.following.pace import LONGEST_BACKOFF
 from loganon.policy import load_policy, parse_policy
@@ -653,6 +654,65 @@ def test_a_rotated_log_that_is_set_aside(tmp_path: Path, log: Path) -> None:
     assert following.said.notes == []
     assert following.follower.figures.troubles == 1
     assert hours_of(following.store) == counts_of([*LOG[:10], *LOG[11:15], *MORE])
+    following.end()
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["deleted", "written anew"])
+def test_a_rotated_log_that_was_set_aside(tmp_path: Path, log: Path, gone: bool) -> None:
+    """What is wrong with a rotated form is in the figures for as long as it lies there so, and no longer."""
+    other, fresh = log.with_name("other.log"), lines(20, tag="fresh")
+    following = Following(tmp_path, log, other)
+    following.write(log, LOG)
+    following.write(other, MORE)
+    following()
+    following = following.again(log)
+    other.rename(rotated(log))
+    following.follower.watch.search(lambda _pattern, _stream: 0.0)
+    following(61, times=4)
+    assert following.follower.figures.troubles == 1
+    assert len(following.said.errors) == 1
+    assert following.said.notes == []
+    if gone:
+        rotated(log).unlink()
+    else:
+        rotated(log).write_bytes(b"".join(fresh))
+    following(11, times=3)
+    assert following.follower.figures.troubles == 0
+    told = "what was wrong with a rotated form of it is over" if gone else "the log is read again"
+    assert following.said.notes == [f"{log}: {told}"]
+    assert hours_of(following.store) == counts_of([*LOG, *MORE, *([] if gone else fresh)])
+    following.end()
+
+
+def test_more_rotated_logs_than_can_be_held(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotated form for which no descriptor is free is told, once, and read as soon as one is."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:10])
+    following()
+    with monkeypatch.context() as patch:
+        patch.setattr(watch, "_most_open", lambda: 0)
+        rotated(log).write_bytes(b"".join(MORE))
+        following.follower.watch.search(lambda _pattern, _stream: 0.0)
+        following(times=3)
+        assert [error.what for error in following.said.errors] == ["more logs are here than can be held open"]
+        assert following.follower.figures.troubles == 1
+    following(times=3)
+    assert following.said.notes == [f"{log.parent}: all of its logs are held open"]
+    assert following.follower.figures.troubles == 0
+    assert hours_of(following.store) == counts_of([*LOG[:10], *MORE])
+    following.end()
+
+
+def test_folders_are_no_logs(tmp_path: Path, log: Path) -> None:
+    """A folder that a pattern leads to is none of its logs, as in `run`; a `**` in it is one `*`, as there."""
+    (log.parent / "old").mkdir()
+    (log.parent / "old" / "a").mkdir()
+    (log.parent / "old" / "a" / "access.log").write_bytes(b"".join(MORE))
+    following = Following(tmp_path, str(log.parent / "*"), str(log.parent / "**" / "*"))
+    following.write(log, LOG)
+    following(times=2)
+    assert (following.said.errors, following.follower.figures.troubles) == ([], 0)
+    assert [each.log for each in following.follower.watch.held] == [str(log)]
     following.end()
 
 

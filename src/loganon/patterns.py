@@ -70,16 +70,41 @@ def site_of(pattern: str, path: str) -> str | None:
 
 def unreadable_folder(pattern: str) -> str | None:
     """The folder in which a pattern's files would lie, if it is there and cannot be read; else None."""
-    folder = Path(pattern[: min((m.start() for m in _PARTS.finditer(pattern)), default=len(pattern))] + "x").parent
+    folder, rest = _folder_of(pattern)
+    return folder if _is_closed(folder, rest[0]) else None
+
+
+def unreadable_folders(pattern: str) -> list[str]:
+    """The folders to which a pattern's wild cards lead, and in which its files could lie, that cannot be read."""
+    folder, rest = ("", [""]) if is_object(pattern) else _folder_of(pattern)
+    found = []
+    for depth in range(1, len(rest)):
+        wild = os.path.join(glob.escape(folder), *rest[:depth], "").replace(SITE, "*")  # noqa: PTH118 - with a slash behind: folders only
+        found += [each[:-1] for each in sorted(glob.glob(wild)) if _is_closed(each, rest[depth])]  # noqa: PTH207 - as above
+    return found
+
+
+def _folder_of(pattern: str) -> tuple[str, list[str]]:
+    """The folder of a pattern that is there before any wild card, and the parts of the path behind it."""
+    fixed = min((found.start() for found in _PARTS.finditer(pattern)), default=len(pattern))
+    folder, slash, _ = pattern[:fixed].rpartition("/")
+    return folder or slash or ".", pattern[len(folder + slash) :].split("/")
+
+
+def _is_closed(folder: str, part: str) -> bool:
+    """Whether this user may not look in the folder for what a part of a pattern names."""
     try:
-        for file in folder.iterdir():
+        if not _PARTS.search(part):
+            os.lstat(os.path.join(folder, part))  # noqa: PTH118 - paths are text here, as given
+            return False
+        for file in Path(folder).iterdir():
             file.lstat()  # a folder may be one to list, and not to enter
             break
     except PermissionError:
-        return str(folder)
+        return True
     except OSError:  # it is not there: a site without logs yet
-        return None
-    return None
+        return False
+    return False
 
 
 def is_site(name: str) -> bool:

@@ -14,7 +14,7 @@ from loganon.errors import ConfigurationError, LoganonError, MissingInputError, 
 from loganon.formats import Format
 from loganon.formats.given import resolve
 from loganon.lookups import Lookups, open_lookups
-from loganon.patterns import SITE, files_of, is_site, log_files, site_of, unreadable_folder
+from loganon.patterns import SITE, files_of, is_site, log_files, site_of, unreadable_folder, unreadable_folders
 from loganon.policy.ready import is_file
 from loganon.reading import Input, Reading
 from loganon.spelling import nearest
@@ -172,12 +172,21 @@ def find_sites(inputs: Sequence[InputSettings]) -> Sites:
                 folder = unreadable_folder(pattern)
                 notes += [] if folder else [f"{pattern}: no log is there"]
                 errors += [_unreadable(folder)] if folder else []
+            notes += closed_notes(pattern)
         for site in _standing(each):
             _at(found, each, site)
     shared = _shared(found)
     notes += [f"{path}: it is counted into several stores: {', '.join(stores)}" for path, stores in shared.items()]
     sites = _apart(found, shared)
     return Sites(tuple(sites), tuple(notes), tuple({str(error): error for error in errors}.values()))
+
+
+def closed_notes(pattern: str) -> list[str]:
+    """What is to be said of the folders that a pattern's wild cards lead to: also others than those of logs may be."""
+    return [
+        f"{folder}: this user may not read this folder; logs in it are left out"
+        for folder in unreadable_folders(pattern)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -188,7 +189,7 @@ def _one(
     """The follower of logs that are named; what is wrong with their store is raised."""
     from loganon.buckets import is_object  # noqa: PLC0415 - start-up: polars is not imported for --help
     from loganon.following.follower import Follower  # noqa: PLC0415 - start-up, as above
-    from loganon.sites import Readings, policy_of  # noqa: PLC0415 - start-up, as above
+    from loganon.sites import Readings, closed_notes, policy_of  # noqa: PLC0415 - start-up, as above
 
     for log in logs:
         if is_object(log):
@@ -207,6 +208,8 @@ def _one(
     follower.open()
     for log in follower.watch.leading_nowhere:
         say.note(f"{printable(log)}: no log is there yet; it is looked at again and again")
+    for text in (each for log in logs if not os.path.lexists(log) for each in closed_notes(log)):
+        say.note(printable(text))
     names = [printable(name) for name in (*logs, *syslog)]
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     say.note(f"following {', '.join(names[:_SHOWN])}{more} into {printable(site.store)}")

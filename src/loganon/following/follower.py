@@ -18,6 +18,7 @@ from loganon.following.pace import Pace, Terms, Ticker
 from loganon.following.session import LOG, ROTATED, Session, Target
 from loganon.following.troubles import Teller, Troubles
 from loganon.following.watch import Watch
+from loganon.following.watched import ObstacleError
 from loganon.reading import Reading
 from loganon.sources.live import Live
 from loganon.summary import Summary
@@ -53,6 +54,7 @@ class Follower:
         self._terms = terms
         self._pace = Pace(terms, ticker)
         self._troubles = Troubles(teller)
+        self._missing: dict[str, ObstacleError] = {}
         self._session = Session(
             target,
             self.watch,
@@ -152,12 +154,16 @@ class Follower:
         for subject in self._troubles.of(_PATH):
             path = subject.removeprefix(_PATH)
             if path not in missing:
-                self._troubles.over(subject, f"{path}: the log is there")
-        logs = self.watch.logs
-        for kind in (LOG, ROTATED):
+                self._troubles.over(subject, f"{path}: {self._missing[path].ended}")
+        self._missing = missing
+        ends = (
+            (LOG, self.watch.logs, "the log is no longer there"),
+            (ROTATED, self.watch.failed_copies, "what was wrong with a rotated form of it is over"),
+        )
+        for kind, logs, ended in ends:
             for subject in self._troubles.of(kind):
-                if subject.removeprefix(kind) not in logs:
-                    self._troubles.over(subject, f"{subject.removeprefix(kind)}: the log is no longer there")
+                if (log := subject.removeprefix(kind)) not in logs:
+                    self._troubles.over(subject, f"{log}: {ended}")
 
     def _take(self, *, hurry: bool) -> None:
         for error in self._session.take(self._ticker.now() + job.AHEAD, hurry=hurry):

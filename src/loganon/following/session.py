@@ -17,7 +17,8 @@ from loganon.errors import CannotWriteError, LoganonError
 from loganon.following.databases import Databases
 from loganon.following.intake import Intake
 from loganon.following.troubles import Teller, Troubles
-from loganon.following.watch import Stamp, Watch, Watched
+from loganon.following.watch import Watch
+from loganon.following.watched import Stamp, Watched
 from loganon.ingest import Ingest
 from loganon.keys import Key
 from loganon.policy import Policy
@@ -285,7 +286,7 @@ class Session:
         """What a round did with one log; a rotated form that was found beside it has troubles of its own."""
         subject = f"{ROTATED if watched.copy else LOG}{watched.log}"
         if log.failed:
-            watched.failed = log.failed
+            watched.failed, watched.tries = log.failed, watched.tries + 1
             if log.failed in _DONE:
                 watched.seen, watched.done = stamp, stamp[0]
             if log.failed == "error_log":

@@ -14,12 +14,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from loganon.errors import LoganonError, MissingInputError
+from loganon.following.watched import SLACK, Look, ObstacleError, Stamp, Watched, stamp_of
 from loganon.patterns import unreadable_folder
-from loganon.sources.files import place_of
 from loganon.sources.identity import stream_name
 from loganon.sources.inflate import MAGIC_BYTES, compression
 
@@ -27,74 +25,7 @@ QUIET = 60.0
 """Seconds without growth after which a log to which no path leads any more is let go, once it is read."""
 
 _SPARE = 64  # descriptors that are not for logs: a commit, the metrics and what is loaded late need some
-_SLACK = 5.0  # seconds by which the clock of a file system may differ from ours
 _FINAL = frozenset({"set_aside", "no_format", "error_log", "empty", "damaged"})
-
-Stamp = tuple[int, int]
-"""Size and mtime in ns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """When the logs were looked at: `moment`, in seconds of a clock that never steps, and `wall`, the file system's."""
-
-    moment: float
-    wall: float
-
-    def since(self, before: Look) -> float:
-        """The least that the file system's clock can have said since an earlier look, if it was set back, too."""
-        return min(before.wall, self.wall - (self.moment - before.moment)) - _SLACK
-
-
-@dataclass(slots=True, eq=False)
-class Watched:
-    """A log that is held. `log`: the watched path by which it was found, `pattern`: what led to that path, `others`:
-    what led to its other names; `stamp`: as at the last scan; `done`: bytes of it that are read.
-
-    `named`: a watched path leads to it; `copy`: it was found beside that path, as a rotated form of its log, and is
-    read once it is `settled`, the same at two scans. `failed`: why it could not be read the last time. `source`: what
-    it was identified as.
-    """
-
-    log: str
-    pattern: str
-    descriptor: int
-    identity: tuple[int, int]
-    stamp: Stamp
-    grown: float
-    named: bool = True
-    copy: bool = False
-    compressed: bool = False
-    settled: bool = True
-    done: int = 0
-    seen: Stamp | None = None
-    failed: str = ""
-    source: str | None = None
-    busy: bool = False
-    others: list[str] = field(default_factory=list)
-
-    @property
-    def at(self) -> str:
-        """Where it can be opened, whatever its name is by now."""
-        return place_of(self.descriptor)
-
-    @property
-    def due(self) -> bool:
-        """It has changed since it was read."""
-        return self.stamp != self.seen and self.settled
-
-    @property
-    def lag(self) -> int:
-        """Bytes of it that are not read."""
-        if self.compressed:
-            return 0 if self.stamp == self.seen else self.stamp[0]
-        return max(0, self.stamp[0] - self.done)
-
-    def read(self, stamp: Stamp, *, done: int, source: str | None) -> bool:
-        """It was read as it stood at `stamp`, up to `done`; whether it turned out to be another log than before."""
-        other = self.source is not None and source is not None and source != self.source
-        self.seen, self.done, self.source, self.failed = stamp, done, source or self.source, ""
-        return other
 
 
 class Watch:
@@ -104,11 +35,12 @@ class Watch:
     """
 
     def __init__(self, paths: Sequence[str], *, quiet: float = QUIET) -> None:
-        self.troubles: dict[str, LoganonError] = {}
+        self.troubles: dict[str, ObstacleError] = {}
         self._paths: tuple[str, ...] = ()
         self._unless: dict[str, Callable[[str], bool]] = {}
         self._quiet = quiet
         self._held: dict[tuple[int, int], Watched] = {}
+        self._crowded: dict[tuple[str, str], float] = {}  # beside which more lies than could be held
         self._finished: dict[tuple[int, int], tuple[str, Stamp]] = {}
         self._lock = threading.Lock()
         self._scanned = self._taken = self._before = Look(0.0, 0.0)
@@ -118,9 +50,9 @@ class Watch:
         """Look at all paths and all held logs; `moment`: seconds of any clock, `wall`: of the file system's."""
         with self._lock:
             before, self._scanned = self._scanned, Look(moment, wall)
-            troubles: dict[str, LoganonError] = {}
+            troubles: dict[str, ObstacleError] = {}
             named = self._name(moment, troubles)
-            truncated: dict[tuple[str, str], float] = {}
+            truncated, self._crowded = self._crowded, {}
             for watched in list(self._held.values()):
                 watched.named = watched.identity in named
                 try:
@@ -130,10 +62,12 @@ class Watch:
                     continue
                 if written is not None:
                     log = watched.log, watched.pattern
-                    since = min(self._scanned.since(before), written / 1e9 - _SLACK)
+                    since = min(self._scanned.since(before), written / 1e9 - SLACK)
                     truncated[log] = min(since, truncated.get(log, since))
                 self._release(watched, moment)
-            self._search(truncated)  # not before all were looked at: of each that was truncated the copy is there now
+            self._search(
+                truncated, troubles
+            )  # not before all were looked at: of each that was truncated the copy is there now
             self._finished = {known: each for known, each in self._finished.items() if known in named}
             self.troubles = troubles
 
@@ -175,6 +109,12 @@ class Watch:
             return {watched.log for watched in self._held.values()} | {log for log, _ in self._finished.values()}
 
     @property
+    def failed_copies(self) -> set[str]:
+        """The paths of the logs of which a rotated form is held that could not be read."""
+        with self._lock:
+            return {watched.log for watched in self._held.values() if watched.copy and watched.failed}
+
+    @property
     def leading_nowhere(self) -> list[str]:
         """The patterns that led to nothing at the last scan, though their folders can be read."""
         with self._lock:
@@ -213,7 +153,7 @@ class Watch:
                 os.close(watched.descriptor)
             self._held.clear()
 
-    def _name(self, moment: float, troubles: dict[str, LoganonError]) -> set[tuple[int, int]]:
+    def _name(self, moment: float, troubles: dict[str, ObstacleError]) -> set[tuple[int, int]]:
         """The identities to which paths lead; new ones are held."""
         named = set()
         for pattern, path in self._found(troubles):
@@ -227,28 +167,29 @@ class Watch:
                 elif known is not None:
                     if pattern not in (known.pattern, *known.others) and not self._unless[pattern](path):
                         known.others.append(pattern)
-                elif self._finished.get(identity, ("", None))[1] != _stamp(status) and not self._unless[pattern](path):
+                elif self._finished.get(identity, ("", None))[1] != stamp_of(status) and not self._unless[pattern](
+                    path
+                ):
                     self._hold(path, pattern, moment)
             except FileNotFoundError:
-                troubles[path] = MissingInputError("there is no such log yet; it is waited for", where=path)
+                what, ended = "there is no such log yet; it is waited for", "the log is there"
+                troubles[path] = ObstacleError(what, where=path, ended=ended)
             except OSError as error:
                 what = f"this log cannot be opened: {error.strerror}"
                 fix = "Check its permissions and those of its directories; it is tried again"
-                troubles[path] = MissingInputError(what, where=path, fix=fix)
-            except _TooManyError as error:  # said once, not of each
-                troubles[str(Path(path).parent)] = error
-            except MissingInputError as error:
-                troubles[path] = error
+                troubles[path] = ObstacleError(what, where=path, fix=fix, ended="the log can be opened, or is gone")
+            except ObstacleError as error:
+                troubles[error.where] = error
         return named
 
-    def _found(self, troubles: dict[str, LoganonError]) -> Iterator[tuple[str, str]]:
+    def _found(self, troubles: dict[str, ObstacleError]) -> Iterator[tuple[str, str]]:
         for path in self._paths:
             if glob.has_magic(path) and not os.path.lexists(path):
-                found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - a pattern may be absolute
-                yield from ((path, each) for each in found)
+                found = sorted(glob.glob(path))  # noqa: PTH207 - a pattern may be absolute
+                yield from ((path, each) for each in found if not os.path.isdir(each))  # noqa: PTH112 - paths are text
                 if not found and (folder := unreadable_folder(path)):
-                    what = "the folder of the logs cannot be read"
-                    troubles[path] = MissingInputError(what, where=folder, fix="Let this user read it")
+                    what, ended = "the folder of the logs cannot be read", "its folder is no longer closed to this user"
+                    troubles[path] = ObstacleError(what, where=folder, fix="Let this user read it", ended=ended)
             else:
                 yield path, path
 
@@ -257,7 +198,8 @@ class Watch:
         try:
             if descriptor >= _most_open():
                 what, fix = "more logs are here than can be held open", "Raise the limit of open files (LimitNOFILE=)"
-                raise _TooManyError(what, where=str(Path(path).parent), fix=fix)  # noqa: TRY301 - as below
+                folder, ended = str(Path(path).parent), "all of its logs are held open"
+                raise ObstacleError(what, where=folder, fix=fix, ended=ended)  # noqa: TRY301 - as below; said of a folder, not of each log
             status = os.fstat(descriptor)
             identity = (status.st_dev, status.st_ino)
             if identity in self._held:
@@ -265,19 +207,21 @@ class Watch:
                 return
             if not stat.S_ISREG(status.st_mode):
                 fix = "Name the log file itself; a pipe goes to standard input, `-`"
-                raise MissingInputError("this is not a regular file", where=path, fix=fix)  # noqa: TRY301 - the descriptor is closed once
+                ended = "this is a log, or gone"
+                raise ObstacleError("this is not a regular file", where=path, fix=fix, ended=ended)  # noqa: TRY301 - the descriptor is closed once
             packed = compression(os.pread(descriptor, MAGIC_BYTES, 0)) is not None
         except BaseException:
             os.close(descriptor)
             raise
-        watched = Watched(copy_of or path, pattern, descriptor, identity, _stamp(status), moment, compressed=packed)
+        watched = Watched(copy_of or path, pattern, descriptor, identity, stamp_of(status), moment, compressed=packed)
         if copy_of is not None:
             watched.copy, watched.named, watched.settled = True, False, False
         self._held[identity] = watched
 
     def _look(self, watched: Watched, moment: float) -> int | None:
         """Notes how the log is now; if it was truncated, when it was last written to before (ns)."""
-        before, stamp = watched.stamp, _stamp(os.fstat(watched.descriptor))
+        status = os.fstat(watched.descriptor)
+        before, stamp, watched.linked = watched.stamp, stamp_of(status), status.st_nlink > 0
         watched.stamp, watched.settled = stamp, not watched.copy or stamp == before
         if stamp != before:
             watched.grown = moment
@@ -286,10 +230,10 @@ class Watch:
             return before[1]
         return None
 
-    def _search(self, logs: Mapping[tuple[str, str], float]) -> None:
+    def _search(self, logs: Mapping[tuple[str, str], float], troubles: dict[str, ObstacleError] | None = None) -> None:
         """Holds what lies beside these logs, each with its pattern, as a rotated form and was changed since so then.
 
-        A folder is listed once for all of its logs.
+        A folder is listed once for all of its logs. What cannot be held yet is searched for again at the next scan.
         """
         folders: dict[Path, dict[str, list[os.DirEntry[str]]]] = {}
         for (log, pattern), since in logs.items():
@@ -299,16 +243,29 @@ class Watch:
             for entry in folders[real.parent].get(stream_name(real.name), ()):
                 try:
                     status = entry.stat(follow_symlinks=False)
-                    new = (status.st_dev, status.st_ino) not in self._held
-                    if stat.S_ISREG(status.st_mode) and new and status.st_mtime >= since:
+                    held = self._held.get((status.st_dev, status.st_ino))
+                    if held is not None and held.copy and held.failed:  # what it was held against may have changed
+                        held.seen, held.grown = None, self._scanned.moment
+                    elif held is None and stat.S_ISREG(status.st_mode) and status.st_mtime >= since:
                         self._hold(entry.path, pattern, self._scanned.moment, copy_of=log)
-                except (OSError, MissingInputError):  # gone meanwhile, or not ours to read
+                except OSError:  # gone meanwhile, or not ours to read
                     continue
+                except ObstacleError as error:
+                    self._crowded[log, pattern] = since
+                    if troubles is not None:
+                        troubles[error.where] = error
 
     def _release(self, watched: Watched, moment: float) -> None:
-        """Lets go of a log that is read to its end and does not grow, if no path leads to it or it is compressed."""
-        read = watched.settled and (not watched.due or watched.failed in _FINAL)
+        """Lets go of a log that is read to its end and does not grow, if no path leads to it or it is compressed.
+
+        A rotated form of which nothing could be read is held until it is gone.
+        """
+        tried = watched.failed in _FINAL and watched.tries > 1  # what is set aside is told if it stays so
+        read = watched.settled and (not watched.due or tried)
         if watched.busy or not read or moment - watched.grown < self._quiet:
+            return
+        if watched.copy and watched.failed and watched.linked:  # what is wrong with it is not over
+            watched.seen, watched.done = watched.stamp, watched.stamp[0]
             return
         if watched.named and watched.compressed:
             self._finished[watched.identity] = watched.log, watched.stamp
@@ -316,19 +273,15 @@ class Watch:
             return
         self._let_go(watched)
 
-    def _lose(self, watched: Watched, error: OSError, troubles: dict[str, LoganonError]) -> None:
+    def _lose(self, watched: Watched, error: OSError, troubles: dict[str, ObstacleError]) -> None:
         """A log of a file system that has gone: what its path leads to later is another file."""
-        what = f"this log cannot be read: {error.strerror}"
-        troubles[watched.log] = MissingInputError(what, where=watched.log, fix="Check the disk and the mount")
+        what, fix = f"this log cannot be read: {error.strerror}", "Check the disk and the mount"
+        troubles[watched.log] = ObstacleError(what, where=watched.log, fix=fix, ended="the log can be read, or is gone")
         if not watched.busy:
             self._let_go(watched)
 
     def _let_go(self, watched: Watched) -> None:
         os.close(self._held.pop(watched.identity).descriptor)
-
-
-class _TooManyError(MissingInputError):
-    """A log that is not held, since the last descriptors are needed elsewhere."""
 
 
 def _most_open() -> int:
@@ -344,7 +297,3 @@ def _streams_of(folder: Path) -> dict[str, list[os.DirEntry[str]]]:
         for entry in entries:
             found.setdefault(stream_name(entry.name), []).append(entry)
     return found
-
-
-def _stamp(status: os.stat_result) -> Stamp:
-    return status.st_size, status.st_mtime_ns
