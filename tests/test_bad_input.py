@@ -502,3 +502,63 @@ def test_a_failure_inside_says_no_value(tmp_path: Path) -> None:
     assert "91.44" not in said
     assert "jane" not in said
     assert days(tmp_path / "store") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("run", GOOD, "--store", "closed/s"), 73, "closed/s/"),
+        (("run", GOOD, "--store", "s", "--format-from", "closed/nginx.conf"), 78, "closed/nginx.conf"),
+        (("run", GOOD, "--store", "s", "--format-from", "closed/nginx.conf:main"), 78, "closed/nginx.conf"),
+        (("run", GOOD, "--store", "s", "--policy", "closed/p.toml"), 78, "closed/p.toml"),
+        (("run", GOOD, "--store", "s", "--key-file", "closed/key"), 78, "closed/key"),
+        (("run", "closed/a.log", "--store", "s"), 66, "closed/a.log"),
+        (("run", "--config", "closed/a.toml"), 78, "closed/a.toml"),
+        (("status", "--store", "closed/s"), 73, "closed/s/"),
+        (("retain", "--store", "closed/s"), 73, "closed/s/"),
+        (("policy", "show", "closed/s"), 78, "closed/s"),
+    ],
+    ids=lambda value: " ".join(map(str, value))[-40:] if isinstance(value, tuple) else None,
+)
+def test_a_folder_that_is_closed_to_this_user(
+    process: Command, words: tuple[object, ...], code: int, said: str
+) -> None:
+    """Whatever lies in a folder that may not be entered is named as such, and is no error of ours (70)."""
+    (process.folder / "closed").mkdir(mode=0)
+    done = process(*words, preexec_fn=without_override)
+    (process.folder / "closed").chmod(0o700)
+    assert done.code == code
+    done.message(said)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
+@pytest.mark.parametrize("verb", ["run", "retain"])
+def test_a_store_that_is_closed_to_this_user(process: Command, verb: str) -> None:
+    """It stops no other site, and nobody takes it for one that is not there: what is due in it would stay, unsaid."""
+    inputs = "".join(f"[[input]]\nlogs = '{GOOD}'\nstore = '{name}/s'\n" for name in ("closed", "open"))
+    (process.folder / "a.toml").write_text(f'key_file = "key"\nprovider_db = "{DATABASE}"\n{inputs}')
+    assert process("run", "--config", "a.toml", "--now", SAMPLE_NOW).code == 0
+    if verb == "retain":  # the logs are gone, the stores stand
+        config = process.folder / "a.toml"
+        config.write_text(config.read_text().replace(str(GOOD), "/nothing/*"))
+    (process.folder / "closed").chmod(0)
+    done = process(verb, "--config", "a.toml", "--now", SAMPLE_NOW, "--json", preexec_fn=without_override)
+    (process.folder / "closed").chmod(0o700)
+    assert done.code == 73, done.err
+    assert [each["exit_code"] for each in done.json["stores"]] == [73, 0]
+    assert f"{process.folder}/closed/s/" in done.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
+@pytest.mark.parametrize("mode", [0, 0o300, 0o400])
+@pytest.mark.parametrize("verb", ["run", "retain", "status"])
+def test_a_folder_of_stores_that_is_closed_to_this_user(process: Command, verb: str, mode: int) -> None:
+    """Which stores stand in it nobody knows, and what is due in them stays: that is an error (73)."""
+    (process.folder / "closed" / "s").mkdir(parents=True)
+    (process.folder / "closed").chmod(mode)
+    (process.folder / "a.toml").write_text("[[input]]\nlogs = 'none/{site}.log'\nstore = 'closed/{site}'\n")
+    done = process(verb, "--config", "a.toml", "--quiet", preexec_fn=without_override)
+    (process.folder / "closed").chmod(0o700)
+    assert done.code == 73, done.err
+    done.message("the folder of the stores cannot be read", f"{process.folder}/closed.")

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import loganon
-from loganon.errors import ConfigurationError, LoganonError, UnreadableDataError
+from loganon.errors import ConfigurationError, LoganonError, MissingInputError, UnreadableDataError
 from loganon.keys import Key
 from support.cli import SAMPLES, TIMEOUT, Command
 from support.runs import NOW, check_balance, counts_of, hours_of, line, lines, plain_policy, rows_of, table_of
@@ -119,6 +120,27 @@ def test_run_tells_errors_of_single_logs(tmp_path: Path) -> None:
     assert (summary.exit_code, summary.counted) == (66, 30)
     assert [type(error).exit_code for error in summary.errors] == [66]
     assert isinstance(summary.errors[0], LoganonError)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800"], ids=["NUL", "half a character"])
+def test_a_path_that_no_file_can_have(name: str, tmp_path: Path) -> None:
+    """Such a log is missing (66), and others are read; anything else is refused (78), by what it is the path of."""
+    log, store = tmp_path / "a.log", tmp_path / "s"
+    log.write_bytes(b"".join(lines(3)))
+    done = loganon.run([name, log], store=store, key=SECRET, now=NOW)
+    assert [error.exit_code for error in done.errors] == [66]
+    assert done.counted == 3
+    calls: dict[str, Callable[[], object]] = {
+        "the store": lambda: loganon.run([log], store=f"{tmp_path}/{name}", key=SECRET),
+        "the key": lambda: loganon.run([log], store=store, key=f"{tmp_path}/{name}"),
+        "the policy": lambda: loganon.load_policy(Path(name)),
+        "a provider database": lambda: loganon.anonymize(log, provider_db=[name]),
+    }
+    for what, call in calls.items():
+        with pytest.raises(ConfigurationError, match=f"no file can have the path of {what}"):
+            call()
+    with pytest.raises(MissingInputError):
+        loganon.anonymize(Path(name))
 
 
 def test_run_with_a_key_file(tmp_path: Path) -> None:

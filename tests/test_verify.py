@@ -20,7 +20,7 @@ from loganon.policy import parse_policy
 from loganon.store import LocalStore
 from loganon.store.journal import Journal, Move
 from loganon.verify import BROKEN, CHECKS, HELD, NOT_CHECKED, Verification, verify
-from support.cli import Inside
+from support.cli import Command, Inside, without_override
 from support.defects import (
     ADDRESS,
     DEFECTS,
@@ -504,6 +504,21 @@ def test_a_raw_log_of_the_last_of_february(seconds: int, late: bool, tmp_path: P
     found = findings(verify(store, now=now, raw=[str(path)]), "raw")
     told = f'{path}: a raw log has its last line of 2026-02-28, and the policy says "kept 1 month"'
     assert found == [told] * late
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a privileged tester keep to the modes of files")
+def test_raw_logs_that_may_not_be_read(tmp_path: Path) -> None:
+    """Where nothing may be looked at nothing is proved; what is found is named by the path that leads to it."""
+    raw_store(tmp_path, "never written")
+    log = raw_log(tmp_path, "access.log", timedelta())
+    words = ("verify", "--store", "store", "--now", NOW.isoformat(), "--raw", "logs/*")
+    found = Command(tmp_path)(*words)
+    log.parent.chmod(0)
+    closed = Command(tmp_path)(*words, preexec_fn=without_override)
+    log.parent.chmod(0o700)
+    for done, path in ((found, log), (closed, log.parent)):
+        assert done.code == 1
+        assert f" {path}. " in done.err
 
 
 @pytest.mark.parametrize("rule", ["kept 14 days", "removed after ingest"])

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loganon.errors import CannotWriteError, ConfigurationError, InputOutputError
+from loganon.paths import require_path
 
 _LEAST = 16
 _MOST = 4096
@@ -45,6 +46,7 @@ def make_key(secret: bytes, *, where: str = "key") -> Key:
 
 def load_key(path: Path, *, store: Path | None = None) -> Key | None:
     """The key in `path`, None where there is no such file. A key inside `store` is refused (ConfigurationError)."""
+    require_path(path, "the key")
     if store is not None and path.resolve().is_relative_to(store.resolve()):
         raise ConfigurationError(
             "the key lies inside the store", where=str(path), fix="Keep it elsewhere: --key-file /etc/loganon/key"

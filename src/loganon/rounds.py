@@ -87,13 +87,14 @@ def _pruned(
     if not site.stands:
         return _failed(site, error)
     try:
+        site.require_known()
         place = parse_place(site.store, accept_versioned=accept_versioned)
         if open_or_none(place) is None:  # of an object store it is known only now
             return _failed(site, error)
         _, summary = job.retain(place, clock=clock, wait=wait, dry_run=False, raising=False)
     except LoganonError as other:
         summary = _failed(site, other)
-    if error is not None:
+    if error is not None and error not in summary.errors:
         summary.errors.insert(0, error)
     return summary
 

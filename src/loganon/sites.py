@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loganon import policy as policies
-from loganon.errors import ConfigurationError, LoganonError, MissingInputError, UnreadableDataError
+from loganon.errors import CannotWriteError, ConfigurationError, LoganonError, MissingInputError, UnreadableDataError
 from loganon.formats import Format
 from loganon.formats.given import resolve
 from loganon.lookups import Lookups, open_lookups
+from loganon.paths import is_there
 from loganon.patterns import SITE, files_of, is_site, log_files, site_of, unreadable_folder, unreadable_folders
 from loganon.policy.ready import is_file
 from loganon.reading import Input, Reading
@@ -23,6 +24,9 @@ from loganon.store.layout import PRIVATE_NAME, STORE_FILE
 if TYPE_CHECKING:
     from loganon.policy import Policy
     from loganon.settings import InputSettings
+
+
+_LET = "Let this user read it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A store and what belongs to it. `store`: as the configuration writes it; `policy`: a name or a file.
+    """A store and what belongs to it. `store`: as the configuration writes it, with `{site}` in it where nobody knows
+    which stand there; `policy`: a name or a file.
 
     `logs`: in the order of the inputs, none twice; without any the store is only pruned. `raw`: the globs of raw logs
     that `verify` looks at. `errors`: why nothing may be read into the store.
@@ -51,8 +56,17 @@ class Site:
 
     @property
     def stands(self) -> bool:
-        """There is a store already."""
-        return "://" in self.store or (Path(self.store) / PRIVATE_NAME).is_dir()
+        """There is a store already, or this user may not know."""
+        return "://" in self.store or self._is_any or is_there(Path(self.store) / PRIVATE_NAME)
+
+    @property
+    def _is_any(self) -> bool:
+        return SITE in self.store and bool(self.errors)
+
+    def require_known(self) -> None:
+        """Nothing; the error where it stands for stores of which nobody knows whether they are there."""
+        if self._is_any:
+            raise self.errors[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +191,7 @@ def find_sites(inputs: Sequence[InputSettings]) -> Sites:
             _at(found, each, site)
     shared = _shared(found)
     notes += [f"{path}: it is counted into several stores: {', '.join(stores)}" for path, stores in shared.items()]
-    sites = _apart(found, shared)
+    sites = _apart(found, shared) + _closed(inputs)
     return Sites(tuple(sites), tuple(notes), tuple({str(error): error for error in errors}.values()))
 
 
@@ -272,10 +286,21 @@ def store_key(store: str) -> str:
     return store if "://" in store else str(Path(store).resolve())
 
 
+def _closed(inputs: Sequence[InputSettings]) -> list[Site]:
+    """Of each folder in which stores may stand, nobody knows which, one for all of them: what is due there stays."""
+    folders = {each.target: unreadable_folder(each.target) for each in inputs if SITE in each.target}
+    what = "the folder of the stores cannot be read"
+    return [
+        Site(target, errors=(CannotWriteError(what, where=folder, fix=_LET),))
+        for target, folder in folders.items()
+        if folder is not None
+    ]
+
+
 def _hostile(path: str) -> UnreadableDataError:
     what = f"set aside, nothing of it was read: what stands for {SITE} in its path names no store"
     return UnreadableDataError(what, where=path, fix="Rename it, or name it in an input without a store for each site")
 
 
 def _unreadable(folder: str) -> MissingInputError:
-    return MissingInputError("the folder of the logs cannot be read", where=folder, fix="Let this user read it")
+    return MissingInputError("the folder of the logs cannot be read", where=folder, fix=_LET)

@@ -37,7 +37,7 @@ def one_stream(inputs: Mapping[str, Input], known: Collection[str]) -> dict[str,
     """
     names: dict[tuple[int, int], list[str]] = {}
     for place in inputs:
-        with suppress(OSError):  # it is no file, or whoever opens it says so
+        with suppress(OSError, ValueError):  # it is no file, or whoever opens it says so
             status = os.stat(place)  # noqa: PTH116 - paths are text here, as given
             names.setdefault((status.st_dev, status.st_ino), []).append(place)
     found = dict(inputs)

@@ -37,6 +37,7 @@ def ask_each(chosen: Chosen, ask: Callable[[Site], _Answer]) -> Iterator[Asked[_
         if chosen.many and not site.stands:
             continue
         try:
+            site.require_known()
             yield Asked(site.store, ask(site))
         except Exception as error:
             if not chosen.many:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from loganon.errors import ConfigurationError
+from loganon.paths import is_there
 from loganon.periods import YEARS, parse_duration
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -100,7 +101,7 @@ def option(command: str, *names: str, **settings: Any) -> Callable[[_F], _F]:
 def default_key_file() -> Path:
     """Where the key lies unless told otherwise: a systemd credential, `$XDG_STATE_HOME`, or its default."""
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and (path := Path(credentials) / "loganon.key").exists():
+    if credentials and is_there(path := Path(credentials) / "loganon.key"):
         return path
     state = os.environ.get("XDG_STATE_HOME")
     try:

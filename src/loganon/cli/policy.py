@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -217,7 +217,7 @@ def _policy_of(source: str) -> Policy:
     from loganon.policy import bundled, load_policy  # noqa: PLC0415 - as above
     from loganon.store import open_standing, parse_place  # noqa: PLC0415 - as above
 
-    if is_object(source) or (Path(source).is_dir() and source not in bundled()):
+    if is_object(source) or (os.path.isdir(source) and source not in bundled()):  # noqa: PTH112 - Path.is_dir raises where the folder is closed to this user
         return frozen_policy(open_standing(parse_place(source)))
     return load_policy(source)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def progress_of(logs: Sequence[str], *, shown: bool) -> Iterator[Callable[[str, 
         TransferSpeedColumn,
     )
 
-    sizes = {log: Path(log).stat().st_size for log in logs if Path(log).is_file()}
+    sizes = {log: _size_of(log) for log in logs}
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -41,3 +42,12 @@ def progress_of(logs: Sequence[str], *, shown: bool) -> Iterator[Callable[[str, 
             bar.update(task, completed=sum(done.values()))
 
         yield tell
+
+
+def _size_of(log: str) -> int:
+    """Bytes of a file; 0 of anything else, and of what cannot be looked at: whoever opens it says so."""
+    try:
+        status = os.stat(log)  # noqa: PTH116 - an object's address is no path
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0

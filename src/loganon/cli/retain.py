@@ -59,6 +59,7 @@ def command(
             continue
         plan: Plan | None = None
         try:
+            site.require_known()
             plan, summary = job.retain(
                 parse_place(site.store, accept_versioned=accept_versioned),
                 clock=clock,

@@ -18,6 +18,7 @@ import click
 from loganon.cli.messages import Messages
 from loganon.cli.options import option
 from loganon.cli.unsaid import no_settings, only_input
+from loganon.paths import is_there
 
 if TYPE_CHECKING:
     from loganon.errors import LoganonError
@@ -102,7 +103,7 @@ def choose(config: Path | None, store: str | None, *, logs: tuple[str, ...] | No
 
 def settings_of(config: Path | None, *, named: bool) -> Settings | None:
     """The configuration to go by: of `config`, or, where nothing is `named`, of the default file if there is one."""
-    if config is None and not named and DEFAULT_CONFIG.exists():
+    if config is None and not named and is_there(DEFAULT_CONFIG):
         config = DEFAULT_CONFIG
     if config is None:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,10 +67,10 @@ def from_configuration(source: str) -> LogFormat:
     ConfigurationError (78) where there is none or it is not certain which; MissingInputError (66) without the file.
     """
     path, name = Path(source), ""
-    if not path.is_file() and ":" in source:
+    if not _exists(path, Path.is_file) and ":" in source:
         before, _, name = source.rpartition(":")
         path = Path(before)
-    if not path.is_file():
+    if not _exists(path, Path.is_file):
         raise MissingInputError("the configuration is missing", where=str(path), fix="Name another file")
     text = _read(path)
     found = _Nginx() if _is_nginx(text) else _Apache()
@@ -166,7 +166,7 @@ class _Apache(_Configuration):
                 yield words
 
     def take(self, key: str, words: Sequence[str]) -> Path | None:
-        if key == "serverroot" and len(words) > 1 and Path(words[1]).is_dir():
+        if key == "serverroot" and len(words) > 1 and _exists(Path(words[1]), Path.is_dir):
             return Path(words[1])
         if key == "logformat" and len(words) > 2:
             self.formats[words[2]] = _apache_format(words)
@@ -244,15 +244,25 @@ def _included(words: Sequence[str], root: Path) -> list[Path]:
     if str(pattern) in (".", ""):
         return []
     found = sorted(root.glob(str(pattern)))
-    folders = [each for each in found if each.is_dir()]  # Apache reads all files of a folder
-    files = [each for each in found if each.is_file()]
-    return files + [each for folder in folders for each in sorted(folder.rglob("*")) if each.is_file()]
+    folders = [each for each in found if _exists(each, Path.is_dir)]  # Apache reads all files of a folder
+    files = [each for each in found if _exists(each, Path.is_file)]
+    return files + [each for folder in folders for each in sorted(folder.rglob("*")) if _exists(each, Path.is_file)]
+
+
+def _exists(path: Path, is_one: Callable[[Path], bool]) -> bool:
+    """Whether the path leads to a file, or a folder; ConfigurationError where this user may not know."""
+    try:
+        return is_one(path)
+    except OSError:
+        raise _closed(path) from None
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8", "replace")
     except OSError:
-        raise ConfigurationError(
-            "the configuration cannot be read", where=str(path), fix="Run as a user who may"
-        ) from None
+        raise _closed(path) from None
+
+
+def _closed(path: Path) -> ConfigurationError:
+    return ConfigurationError("the configuration cannot be read", where=str(path), fix="Run as a user who may")

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from loganon.addresses import Address
 from loganon.errors import ConfigurationError
+from loganon.paths import require_path
 
 if TYPE_CHECKING:
     import maxminddb
@@ -100,6 +101,7 @@ def open_database(path: Path | str, *, apart: bool = False) -> ProviderDatabase:
     `apart`: it is read from a copy in memory. The library maps the file, and the kernel ends a process (SIGBUS) that
     reads where a mapped file was cut off, as `cp` does before it writes; one that runs for long must not end so.
     """
+    require_path(path, "a provider database")
     path = Path(path)
     try:
         stamp = _stamp(path)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from loganon.errors import ConfigurationError
 from loganon.mistakes import mistakes_of
+from loganon.paths import require_path
 from loganon.policy.conflicts import find_conflicts
 from loganon.policy.model import Policy
 from loganon.policy.ready import is_file
@@ -58,6 +59,7 @@ def load_policy(source: str | Path) -> Policy:
                 fix=nearest(source, policies) or f"Take {_listed(policies)}, or give a file as ./{source}.toml",
             )
         return parse_policy(policies[source], where=f"policy {source}")
+    require_path(source, "the policy")
     try:
         text = Path(source).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

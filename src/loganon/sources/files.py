@@ -34,7 +34,7 @@ def open_log(path: str | os.PathLike[str], *, at: str | None = None) -> Log:
     where = os.fspath(path)
     try:
         descriptor = _descriptor_of(at or where)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # of a path with NUL, which no log has
         raise GoneInputError("there is no such log", where=where, fix="Check the path") from None
     except OSError as error:
         what = f"this log cannot be opened: {error.strerror}"

@@ -309,7 +309,7 @@ def _directory(path: Path) -> Path:
     reached through a link, neither to be synced nor to be looked at.
     """
     path = path.absolute()
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path  # noqa: PTH114 - Path.is_symlink raises in a closed folder
 
 
 def _lock(files: Files, layout: Layout, wait: timedelta) -> int:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from loganon.buckets import Location, Options, is_object, parse_location
 from loganon.errors import CannotWriteError, ConfigurationError
+from loganon.paths import require_path
 from loganon.periods import Spans
 from loganon.s3service import open_bucket
 from loganon.store import s3
@@ -36,6 +37,7 @@ def parse_place(text: str | Path, *, options: Options = (), accept_versioned: bo
                 where=str(text),
                 fix="Write s3://BUCKET/PREFIX, or ./ before a directory's name",
             )
+        require_path(text, "the store")
         return Path(text)
     return replace(parse_location(text), options=options, accept_versioned=accept_versioned)
 

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+from loganon.patterns import unreadable_folder, unreadable_folders
 from loganon.periods import parse_period
 from loganon.policy import Policy
 from loganon.verify.findings import Findings, shown
 
 AFTER_INGEST = timedelta(days=2)
 """A log that nobody has written for this long was to be ingested, and removed, by a nightly run."""
+_FIX = "Run as a user who may, or name another"
 _NAME_DATE = re.compile(r"(?<![0-9])(20[0-9]{2})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9]{3})")
 _ERROR = re.compile(r"(?<![a-z])err(?:or)?s?(?![a-z])", re.IGNORECASE)
 
@@ -26,14 +28,25 @@ def check_raw(policy: Policy, findings: Findings, patterns: Sequence[str], now: 
         return
     for pattern in patterns:
         found = list(_files(pattern))
-        if not found:
+        closed = unreadable_folder(pattern)
+        if closed is not None:
+            findings.add(
+                "raw",
+                str(Path(closed).absolute()),
+                "this user may not read the folder of raw logs",
+                clauses=(),
+                fix=_FIX,
+            )
+        elif not found:
             findings.note("raw", f"no file matches {shown(pattern)}")
+        for folder in unreadable_folders(pattern):
+            findings.note("raw", f"this user may not read {shown(folder)}")
         for path, newest, size in found:
             is_error = _ERROR.search(path.name) is not None
             rule = policy.raw.error if is_error else policy.raw.access
             what = _breach(rule, newest, now) if size else ""
             if what:
-                findings.add("raw", str(path), what, clauses=("raw.error" if is_error else "raw.access",))
+                findings.add("raw", str(path.absolute()), what, clauses=("raw.error" if is_error else "raw.access",))
 
 
 def _files(pattern: str) -> Iterator[tuple[Path, datetime | None, int]]:
