@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from contextlib import suppress
 from ipaddress import ip_network
@@ -15,6 +16,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from loganon.errors import ConfigurationError
+from loganon.lookups import providers
 from loganon.lookups.known import load_known, parse_known
 from loganon.lookups.providers import Candidate, ProviderDatabase, open_database
 from loganon.lookups.suffixes import load_suffixes
@@ -194,6 +196,21 @@ def test_known_providers_are_well_formed() -> None:
     suffixes = load_suffixes()
     assert [domain for domain in domains if not suffixes.is_registrable(domain)] == []
     assert len({line.split()[1] for line in lines}) > 100
+
+
+@pytest.mark.parametrize("missing", ["nothing", "/proc", "memory without a name"])
+def test_a_copy_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """One that is read `apart` gives what it held when it was opened, in a root without /proc, too."""
+    path = write(tmp_path / "x.mmdb", {"asn": 3320})
+    if missing == "/proc":
+        monkeypatch.setattr(providers, "_HELD", tmp_path / "none")
+    elif missing != "nothing":
+        monkeypatch.delattr(os, "memfd_create")
+    database = open_database(path, apart=True)
+    path.write_bytes(b"")
+    assert database.lookup(ADDRESS) == Candidate(3320, None)
+    assert database.network(ADDRESS)[0] == Candidate(3320, None)
+    assert not database.is_current()
 
 
 def test_known_providers_pass() -> None:

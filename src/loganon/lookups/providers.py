@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib import import_module
+from io import BytesIO
 from ipaddress import IPv4Address, IPv6Address
 from itertools import islice
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 PROBED = 1000  # records whose keys are read when a database is opened
 MAX_STEPS = 10_000  # networks, with and without a record, that are looked at for them: at most about 0.2 s
 _BLOCK = 1 << 20  # bytes copied at once
+_HELD = Path("/proc/self/fd")
 _WHOLE = 128  # bits of the longest prefix: no other address has it
 SAMPLED = 1000  # addresses over the whole IPv4 space whose records are read too, to find damage
 
@@ -105,8 +107,8 @@ def open_database(path: Path | str, *, apart: bool = False) -> ProviderDatabase:
     path = Path(path)
     try:
         stamp = _stamp(path)
-        with _copied(path) if apart else nullcontext(path) as place:
-            return _opened(path, place, stamp)
+        with _copied(path) if apart else nullcontext(path) as copy:
+            return _opened(path, copy, stamp)
     except OSError as error:
         raise ConfigurationError(
             f"A provider database cannot be opened ({error.strerror or 'input/output error'})",
@@ -115,10 +117,11 @@ def open_database(path: Path | str, *, apart: bool = False) -> ProviderDatabase:
         ) from None
 
 
-def _opened(path: Path, place: Path, stamp: tuple[int, int, int, int]) -> ProviderDatabase:
-    """The database of `path`, which is read at `place`; OSError where that cannot be opened."""
+def _opened(path: Path, copy: Path | bytes, stamp: tuple[int, int, int, int]) -> ProviderDatabase:
+    """The database of `path`, which is read from `copy`; OSError where that cannot be opened."""
+    library = _library()
     try:
-        reader = _library().open_database(place, _library().MODE_AUTO)
+        reader = library.open_database(*_source_of(copy, library.MODE_AUTO))
     except OSError:
         raise
     except Exception:  # noqa: BLE001  the reader raises many types on what is no database
@@ -127,7 +130,7 @@ def _opened(path: Path, place: Path, stamp: tuple[int, int, int, int]) -> Provid
         meta = reader.metadata()
         built = datetime.fromtimestamp(meta.build_epoch, UTC)
         description = meta.description.get("en") or next(iter(meta.description.values()), "")
-        with _library().open_database(place, _library().MODE_MMAP) as checked:
+        with library.open_database(*_source_of(copy, library.MODE_MMAP)) as checked:
             kind, countries = _probe(checked)
     except Exception:  # noqa: BLE001  as above: a broken tree or record
         reader.close()
@@ -148,20 +151,29 @@ def _library() -> Any:
     return import_module("maxminddb")
 
 
+def _source_of(copy: Path | bytes, mode: int) -> tuple[Path | BytesIO, int]:
+    """What the library opens, and how: bytes are read by its part in Python, which is slower."""
+    return (BytesIO(copy), _library().MODE_FD) if isinstance(copy, bytes) else (copy, mode)
+
+
 @contextmanager
-def _copied(path: Path) -> Iterator[Path]:
-    """A copy of the file that no other process can reach; it lasts as long as a map of it. Where the system gives no
-    such memory, the file itself.
+def _copied(path: Path) -> Iterator[Path | bytes]:
+    """A copy of the file that no other process can reach: one that lasts as long as a map of it, or where the system
+    gives no such memory, or no name for it, the bytes.
     """
     try:
         memory = os.memfd_create("loganon", os.MFD_CLOEXEC)
     except (AttributeError, OSError):  # not on Linux, or forbidden
-        yield path
+        yield path.read_bytes()
         return
     with os.fdopen(memory, "wb") as copy, path.open("rb") as file:
+        named = _HELD / str(copy.fileno())
+        if not named.exists():  # in a root without /proc
+            yield file.read()
+            return
         copyfileobj(file, copy, _BLOCK)
         copy.flush()
-        yield Path(f"/proc/self/fd/{copy.fileno()}")
+        yield named
 
 
 def _damaged(path: Path, why: str) -> ConfigurationError:
