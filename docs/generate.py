@@ -57,6 +57,8 @@ bytes  = ["responseLength"]
 agent  = ["headers.User-Agent[0]"]
 ```
 
+`a.b[*]` is all texts of a list, `, ` between them; `time = ["date clock"]` a date and a time of day under two keys.
+
 Columns between blanks, tabs or commas, with a header (`#Fields:`, or a first row) or without:
 
 ```toml

@@ -42,6 +42,19 @@ def caddy(peer: str, listed: str) -> str:
     )
 
 
+def caddy_each(peer: str, listed: str) -> str:
+    """Each address in a header line of its own."""
+    return caddy(peer, listed).replace(json.dumps([listed]), json.dumps(listed.split(", ")))
+
+
+def cloudfront_json(peer: str, listed: str) -> str:
+    moment = {"date": ISO[:10], "time": ISO[11:19]}
+    return json.dumps(
+        moment
+        | {"c-ip": peer, "cs-uri-stem": "/a", "sc-status": "200", "x-forwarded-for": listed.replace(", ", ",%20")}
+    )
+
+
 WAYS = {
     "nginx_main": ("auto", lambda peer, listed: MAIN % (peer, listed)),
     "iis": ("auto", lambda peer, listed: W3C % (peer, listed.replace(" ", "+"))),
@@ -51,6 +64,15 @@ WAYS = {
     ),
     "nginx_json": ("auto", nginx_json),
     "caddy_json": ("auto", caddy),
+    "caddy_json, header lines": ("auto", caddy_each),
+    "cloudfront_json": ("auto", cloudfront_json),
+    "istio": (
+        "auto",
+        lambda peer, listed: (
+            f'[{ISO}] "GET /a HTTP/1.1" 200 - via_upstream - "-" 0 9 2 1 "{listed}" "{AGENT}" "1" "h" "10.0.0.2:80" '
+            f"inbound|80|| 127.0.0.6:4 10.0.0.2:80 {peer}:39696 - default"
+        ),
+    ),
     "list first": (
         "nginx:$http_x_forwarded_for | $remote_addr [$time_local] $status",
         lambda peer, listed: f"{listed} | {peer} [{T}] 200",
@@ -105,6 +127,45 @@ def test_the_client_behind_trusted_proxies(way: str, policy: Path) -> None:
         assert found.table["network"].to_pylist() == [client], (peer, listed)
         peers = loganon.anonymize([write(peer, listed)], **given_to)
         assert peers.table["network"].to_pylist() == [peer.rpartition(".")[0] + ".0/24"]
+
+
+BOTH = {
+    "apache": (
+        r"apache:%h \"%{X-Forwarded-For}i\" \"%{Forwarded}i\" %t \"%r\" %>s",
+        lambda first, other: [f'10.0.0.1 "{first}" "{other}" [{T}] "GET /a H" 200'],
+    ),
+    "nginx, the list in front": (
+        'nginx:$http_forwarded - $remote_addr "$http_x_forwarded_for" [$time_local] "$request" $status',
+        lambda first, other: [f'{first} - 10.0.0.1 "{other}" [{T}] "GET /a H" 200'],
+    ),
+    "nginx_json": (
+        "auto",
+        lambda first, other: [nginx_json("10.0.0.1", first).replace("}", f', "http_forwarded": "{other}"}}')],
+    ),
+    "w3c": (
+        "auto",
+        lambda first, other: [
+            "#Fields: date time cs-uri-stem c-ip sc-status Forwarded X-Forwarded-For",
+            f"2026-11-20 10:00:00 /a 10.0.0.1 200 {other} {first}",
+        ],
+    ),
+}
+"""Formats that have both headers, the preferred one first."""
+
+
+@pytest.mark.parametrize("way", BOTH)
+def test_one_header_may_be_missing(way: str, policy: Path) -> None:
+    """Of `X-Forwarded-For` and `Forwarded` the second is read where the first is missing, and nowhere else."""
+    fmt, write = BOTH[way]
+    for first, other, client in [
+        ("91.44.26.11", "-", "91.44.26.0/24"),
+        ("-", "for=91.44.26.11", "91.44.26.0/24"),
+        ("91.44.26.11", "for=37.1.2.3", "91.44.26.0/24"),
+        ("-", "-", "10.0.0.0/24"),
+    ]:
+        lines = write(first, other)
+        found = loganon.anonymize(lines + lines[-1:] * 20, policy=policy, format=fmt, trusted_proxies=PROXIES)
+        assert found.table["network"].to_pylist() == [client] * 21, (first, other)
 
 
 @pytest.mark.parametrize("name", ["nginx_main", "combined"])

@@ -15,9 +15,9 @@ from loganon.errors import ConfigurationError, MissingInputError
 from loganon.exclude import SIGNALS
 from loganon.fields import FIELDS
 from loganon.formats import Format, load_formats
-from loganon.formats.columns import RAW
+from loganon.formats.columns import FORWARDED, RAW
 from loganon.formats.given import resolve
-from loganon.parse import FORWARDED, directives_of, make_parser
+from loganon.parse import directives_of, make_parser
 from support.cli import Command, Inside
 
 NEEDS = frozenset({"client", "request", "path", "status", "bytes", "agent", "method", "host"})

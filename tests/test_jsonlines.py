@@ -100,13 +100,29 @@ def test_objects(line: bytes, value: str | None) -> None:
 def test_paths() -> None:
     """A path goes into objects and arrays; a key with a dot stands in quotes; the first that has a value is read."""
     record = {"a": {"b": ["x", {"c-d": "y"}]}, "id.orig_h": "z", "n": {}, "r": "GET /a b HTTP/1.1"}
+    record |= {"l": ["1.2.3.4", "5"], "e": []}
     for path, value in {
         "a.b[0]": "x", "a.b[1].c-d": "y", "a.b[2]": None, "a.b": None, "a.b.c": None, '"id.orig_h"': "z",
         "id.orig_h": None,
-        "n[0]": None, "r.x": None, "r|target": "/a b",
+        "n[0]": None, "r.x": None, "r|target": "/a b", "l[*]": "1.2.3.4, 5", "a.b[*]": None, "e[*]": None,
+        "r[*]": None,
     }.items():  # fmt: skip
         assert finder([path])(record) == value, path
     assert finder(["n.x", "a.b[0]", '"id.orig_h"'])(record) == "x"
+
+
+def test_a_date_and_a_time_of_day() -> None:
+    """Two keys with a blank between them are a date and a time of day, for the time only; both must be there. A key of
+    that name with a blank in it comes first.
+    """
+    record = {"date": "2026-10-10", "a": {"time": "14:25:56"}, "b c": "x", "b": "y", "c": "z", "n": "1"}
+    for path, value in {
+        "date a.time": "2026-10-10 14:25:56", '"date" "a".time': "2026-10-10 14:25:56", "date x": None, "x date": None,
+        "b c": "x", '"b" "c"': "y z", "n date a": None,
+    }.items():  # fmt: skip
+        assert finder([path], dated=True)(record) == value, path
+    assert finder(["date x", "n"], dated=True)(record) == "1"
+    assert finder(["date a.time"])(record) is None
 
 
 @pytest.mark.parametrize(
@@ -321,6 +337,30 @@ def test_both_ways_agree(data: bytes) -> None:
     assert exact.exact == exact.lines
 
 
+PARTED = parse_format(
+    "parted",
+    'title = "t"\nvendor = "https://example.org/"\ndialect = "jsonlines"\n[keys]\ntime = ["d s.t", "m"]\n'
+    "client = ['c']\nagent = ['a[*]']\npath = ['u']\n",
+)
+PARTS = st.fixed_dictionaries(
+    {"c": st.sampled_from(["203.0.113.7", "/1", "/1, /3"])},
+    optional={
+        "d": st.sampled_from(["2026-10-10", "2026-10-11", "2026-13-10", "/1", ""]),
+        "s": st.fixed_dictionaries({"t": st.sampled_from(["14:25:56", "14:25:57.5", "x", " ", "/3 /5"])}),
+        "m": st.sampled_from([1791635156, "2026-10-10T14:25:56Z", None]),
+        "a": st.lists(st.sampled_from(["x", "y, z", "", "/1"]), max_size=3) | st.just(["x", 1]) | st.just("x"),
+    },
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(kinds=st.lists(PARTS, min_size=1, max_size=3), count=st.sampled_from([1, 20, 40]))
+def test_both_ways_agree_on_values_of_several_texts(kinds: list[dict[str, object]], count: int) -> None:
+    """The same for lists that are joined, and for a date and a time of day under two keys."""
+    data = b"".join(json.dumps(kind).encode() + b"\n" for kind in kinds for _ in range(count))
+    assert told(parse(PARTED, data)) == told(parse(PARTED, data, fast=False))
+
+
 VALUES = st.sampled_from(
     [b"/", b"\xff", b"{", b'"', b"\\", b'\\"', b"\x00", b"\t", b"\r", b"", b",", b'":"', b"\xef\xbb\xbf", b"a" * 99]
 )
@@ -418,6 +458,8 @@ def test_the_fast_way_is_taken() -> None:
     assert parse(NGINX, (plain + b"\n") * 50 + (other + b"\n") * 50).exact == 0
     assert parse(NGINX, (LINE + b"\n") * 50 + (swapped + b"\n") * 50).exact == 0
     assert parse(NGINX, b"x\n" + (LINE + b"\n") * 50 + LINE.replace(b"/a", b'/\\"') + b"\n").exact == 2
+    parts = b'{"d":"2026-10-10","s":{"t":"14:25:56"},"c":"203.0.113.7","a":["x","y"]}\n'
+    assert parse(PARTED, parts * 50 + parts.replace(b',"y"', b"") * 50).exact == 0
 
 
 # --- formats --------------------------------------------------------------------------------------------------------
@@ -439,7 +481,7 @@ def test_a_format_of_ones_own() -> None:
     ]
 
 
-@pytest.mark.parametrize("path", ["a..b", "a[x]", "", "a|b", "[0", '"a'])
+@pytest.mark.parametrize("path", ["a..b", "a[x]", "", "a|b", "[0", '"a', "a[*].b", '"a" "b"'])
 def test_a_wrong_path(path: str) -> None:
     """A key that is written as no path is a configuration error."""
     with pytest.raises(ConfigurationError):

@@ -249,6 +249,17 @@ def test_numbers_stay_numbers() -> None:
     assert json.loads(again("nginx_json", line.replace(b'"x"', b'"2026-10-10T12:25:56Z"')))["timestamp"] == 1791633600
 
 
+def test_a_date_and_a_time_of_day_under_two_keys() -> None:
+    """Each is written under its key, in its form, as texts; of a list that is read as one the first stands for all."""
+    line = b'{"date":"2026-10-10","time":"14:25:56","c-ip":"203.0.113.7","cs-uri-stem":"/a","sc-status":"404"}\n'
+    record = json.loads(again("cloudfront_json", line))
+    assert (record["date"], record["time"]) == ("2026-10-10", "14:00:00")
+    line = b'{"date":20261010,"time":142556,"timestamp":"1791635156","c-ip":"a","cs-uri-stem":"/a","sc-status":200}\n'
+    assert again("cloudfront_json", line) == b""
+    line = b'{"ts":1791635156,"request":{"uri":"/a","headers":{"X-Forwarded-For":["a","b"]}},"status":200}\n'
+    assert json.loads(again("caddy_json", line))["request"]["headers"] == {"X-Forwarded-For": ["-"]}
+
+
 def test_no_value_ends_early() -> None:
     """A quote, a backslash or a blank in a value stays within it, as the format writes such."""
     text = 'a"b\\cé'

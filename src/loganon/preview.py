@@ -15,8 +15,9 @@ from loganon.encoding import encoded
 from loganon.errors import UnreadableDataError
 from loganon.fields import FIELDS, REQUESTS
 from loganon.formats import Format, load_formats, with_fields
+from loganon.formats.columns import LISTS
 from loganon.lookups import Lookups
-from loganon.parse import FORWARDED, ParseState, Reject, directives_of, make_parser
+from loganon.parse import ParseState, Reject, directives_of, make_parser
 from loganon.parse.detect import detect, sample_lines
 from loganon.pipeline import UNREAD, build
 from loganon.policy import Policy
@@ -167,7 +168,7 @@ def _verdicts(policy: Policy, fmt: Format, lookups: Lookups) -> list[tuple[str, 
         if raw:
             kept[raw] = f"{kept[raw]}; {name}, as {options.as_}" if raw in kept else f"{name}, as {options.as_}"
     if lookups.trusted_proxies and "client" in kept:
-        kept[FORWARDED] = f"{kept['client']}, behind a trusted proxy"
+        kept |= dict.fromkeys(LISTS, f"{kept['client']}, behind a trusted proxy")
     return [(d.text, kept.get(d.column) or ("personal, dropped" if d.personal else "dropped")) for d in directives]
 
 

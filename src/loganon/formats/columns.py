@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 DELIMITERS = ("blank", "tab", "comma")
 HEADERS = ("fields", "row")
@@ -15,6 +15,11 @@ RAW = (
     "forwarded",
 )  # fmt: skip
 """The raw columns: what of an access a field of a policy, or its consent, can be made from."""
+FORWARDED = "forwarded"
+LISTS = (FORWARDED, *(f"{FORWARDED}.{number}" for number in range(1, 8)))
+"""The raw columns of `X-Forwarded-For` and `Forwarded`: personal, and read for nothing else than the client. Of several
+the first is preferred; each other is read where those before it are missing.
+"""
 KEYS = {
     "delimited": frozenset({"columns", "delimiter", "quotes", "header", "fields", "requires", "decode", "zone"}),
     "jsonlines": frozenset({"keys", "requires", "decode", "zone"}),
@@ -75,6 +80,17 @@ def parse_columns(dialect: str, data: Mapping[str, object]) -> Columns:
         header=str(data.get("header", "fields")),
         fields=_texts(data.get("fields", ()), "fields"),
     )
+
+
+def spread(columns: Columns) -> Columns:
+    """The columns, with each of several names of forwarded addresses apart: that one is there, with nothing in it, says
+    nothing of the others.
+    """
+    names = dict(columns.names)
+    lists = {raw: (name,) for raw, name in zip(LISTS, names.get(FORWARDED, ()), strict=False)}
+    how = dict(columns.decode).get(FORWARDED)
+    decode = columns.decode if how is None else (*columns.decode, *((raw, how) for raw in lists))
+    return replace(columns, names=tuple((names | lists).items()), decode=decode)
 
 
 def _known(given: Iterable[object], known: Iterable[str], key: str) -> None:

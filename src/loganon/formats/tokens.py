@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from loganon.errors import ConfigurationError
 from loganon.formats.apache import apache_directives
+from loganon.formats.columns import LISTS
 from loganon.formats.directive import LIST, Token
 from loganon.formats.nginx import nginx_variables
 
@@ -117,7 +118,7 @@ def _enclosed(tokens: Sequence[Token]) -> list[Token]:
 def _ranked(tokens: Sequence[Token]) -> list[Token]:
     """Of the directives that give one column, only the first of the best rank gives it.
 
-    A proxy's list that is not the client itself is a column of its own, from which the client may be told.
+    A proxy's lists that are not the client itself are columns of their own, from which the client may be told.
     """
     best: dict[str, tuple[int, int]] = {}
     for index, token in enumerate(tokens):
@@ -128,8 +129,5 @@ def _ranked(tokens: Sequence[Token]) -> list[Token]:
             best[directive.column] = min(best.get(directive.column, (99, 0)), (directive.rank, index))
     kept = {index for _, index in best.values()}
     lists = (i for i, t in enumerate(tokens) if t.directive and t.directive.rank == LIST and i not in kept)
-    forwarded = next(lists, None)
-    return [
-        t if index in kept else t.with_column("forwarded" if index == forwarded else None)
-        for index, t in enumerate(tokens)
-    ]
+    forwarded = dict(zip(lists, LISTS, strict=False))
+    return [t if index in kept else t.with_column(forwarded.get(index)) for index, t in enumerate(tokens)]

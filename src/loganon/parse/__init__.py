@@ -9,15 +9,15 @@ from importlib import import_module
 
 from loganon.addresses import Network
 from loganon.formats import Format
+from loganon.formats.columns import LISTS
 from loganon.parse import directives
 from loganon.parse.directives import Directive
-from loganon.parse.forwarded import FORWARDED, BehindProxies
+from loganon.parse.forwarded import BehindProxies
 from loganon.parse.parsed import REASONS, Parsed, Parser, ParseState, Reject
 from loganon.parse.typed import JUDGED
 from loganon.parse.wrappers import Unwrapped, whole_lines
 
 __all__ = [
-    "FORWARDED",
     "REASONS",
     "Directive",
     "ParseState",
@@ -55,14 +55,14 @@ def make_parser(
     described; all are counted. Without `fast` a template's lines are read one by one: for few lines the sooner done.
     `trusted`: proxies whose forwarded addresses are believed, where the format has them beside the client.
     """
-    needs = needs | {FORWARDED} if trusted and "client" in needs else needs
+    needs = needs.union(LISTS) if trusted and "client" in needs else needs
     module, name = _DIALECTS[fmt.dialect]
     kind: Callable[..., Parser] = getattr(import_module(f"{__name__}.{module}"), name)
     if fmt.dialect == "template" and not fast:
         kind = partial(kind, fast=False)
     parser = kind(fmt, needs=needs, timezone=timezone, max_rejects=max_rejects)
     parser = Unwrapped(parser) if wrapped else parser
-    return BehindProxies(parser, trusted) if FORWARDED in needs & parser.raw else parser
+    return parser if (needs & parser.raw).isdisjoint(LISTS) else BehindProxies(parser, trusted)
 
 
 def directives_of(fmt: Format) -> tuple[Directive, ...]:

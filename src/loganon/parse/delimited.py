@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from loganon.chunks import Chunk
 from loganon.errors import ConfigurationError
 from loganon.formats import Format
-from loganon.formats.columns import Columns
+from loganon.formats.columns import Columns, spread
 from loganon.parse.clock import MOMENT, parse_times
 from loganon.parse.delimited_cut import Cut
 from loganon.parse.delimited_header import Header, Layout
@@ -214,4 +214,4 @@ class DelimitedParser:
 def _columns_of(fmt: Format) -> Columns:
     if fmt.columns is None:
         raise ConfigurationError(f"format {fmt.name} names no columns", fix="Correct the format file")
-    return fmt.columns
+    return spread(fmt.columns)

@@ -18,7 +18,7 @@ from pyarrow import csv
 
 from loganon.chunks import MAX_LINE_BYTES
 from loganon.parse.escapes import recode
-from loganon.parse.json_object import Find, read_object, target, to_bytes
+from loganon.parse.json_object import DATED, LISTED, Find, read_object, target, to_bytes
 from loganon.parse.lines import whole_column
 from loganon.parse.marks import count_controls, find_marks, has_long_line
 from loganon.parse.typed import MISSING, constant
@@ -42,6 +42,7 @@ _IN_PIECE = re.compile(rb"(?<![0-9A-Za-z])" + _NUMBER.encode() + rb"(?![0-9A-Za-
 _USUAL_REQUEST = r"^(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH) (?P<target>/[!-~]*) HTTP/[0-9.]{1,8}$"
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 _BLANK = b" \t\r"
+_MARK = re.compile("/[0-9]+", re.ASCII)
 
 
 Part = tuple[pa.Array, dict[str, pa.DictionaryArray]]
@@ -50,14 +51,13 @@ Part = tuple[pa.Array, dict[str, pa.DictionaryArray]]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value stands: the piece between two quotes, and what is before and behind a number in it.
+    """Where a value stands: the piece between two quotes, or several `between` which there is a text.
 
     `asks`: it is a request line, of which the target is read.
     """
 
-    piece: int
-    before: bytes = b""
-    behind: bytes = b""
+    pieces: tuple[int, ...]
+    between: bytes = b""
     asks: bool = False
 
 
@@ -145,8 +145,10 @@ class JsonCut:
             else:
                 same[index] = piece
         plain, other = (_marks(pieces, same, numbers, mark) for mark in ("\\u0000{}", "/{}"))
-        places = {raw: _place(find(plain), find(other), numbers) for raw, find in self._finds}
-        if any(places[raw] is None for raw in self._required):
+        marked = {raw: (find(plain), find(other)) for raw, find in self._finds}
+        places = {raw: _place(*marks) for raw, marks in marked.items()}
+        lost = any(places[raw] is None and marks != (None, None) for raw, marks in marked.items())
+        if lost or any(places[raw] is None for raw in self._required):
             return None
         return _Shape(len(pieces), same, numbers, places)
 
@@ -168,13 +170,19 @@ def _marks(
     return {} if isinstance(found, int) else found
 
 
-def _place(plain: str | None, other: str | None, numbers: Mapping[int, tuple[bytes, bytes]]) -> _Place | None:
-    """Where the value was found: `plain` is its mark, or what is read of it as a target; `other` its mark as a path."""
-    if plain is None or other is None or not other[1:].isdigit():
+def _place(plain: str | None, other: str | None) -> _Place | None:
+    """Where the value was found: `plain` is its mark, or what is read of it as a target; `other` its mark as a path.
+
+    None where there is no value, and where it is none of the pieces, nor some of them one after another.
+    """
+    if plain is None or other is None:
         return None
-    piece = int(other[1:])
-    before, behind = numbers.get(piece, (b"", b""))
-    return _Place(piece, before, behind, asks=not plain.startswith("\0"))
+    between = next((text for text in (LISTED, DATED) if text in other), "")
+    marks = other.split(between) if between else [other]
+    if not all(_MARK.fullmatch(mark) for mark in marks):
+        return None
+    pieces = tuple(int(mark[1:]) for mark in marks)
+    return _Place(pieces, between.encode(), asks=not plain.startswith("\0"))
 
 
 def _marked(lines: Sequence[bytes], whole: bytes) -> set[int]:
@@ -203,7 +211,8 @@ def _read(text: bytes, shape: _Shape, plain: frozenset[str] = frozenset()) -> pa
     """The pieces that are looked at, those of values as dictionaries, but for raw columns that are `plain`; None where
     a line has not as many.
     """
-    coded = {place.piece for raw, place in shape.places.items() if place and (place.asks or raw not in plain)}
+    places = ((place, place.asks or raw not in plain) for raw, place in shape.places.items() if place is not None)
+    coded = {piece for place, numbered in places if numbered for piece in place.pieces}
     wanted = {
         f"f{index}": _CODES if index in coded or index in shape.numbers else pa.binary()
         for index in sorted({*shape.numbers, *_pieces(shape)})
@@ -255,7 +264,7 @@ def _whole(column: pa.ChunkedArray) -> pa.DictionaryArray | pa.ChunkedArray:
 
 def _pieces(shape: _Shape) -> set[int]:
     """The pieces in which values stand."""
-    return {place.piece for place in shape.places.values() if place is not None}
+    return {piece for place in shape.places.values() if place is not None for piece in place.pieces}
 
 
 def _taken(numbers: pa.Array, good: pa.Array, columns: dict[str, pa.DictionaryArray]) -> tuple[Part, list[int]]:
@@ -284,7 +293,11 @@ def _column(
     """The values at a place; `-` for one that is not there."""
     if place is None:
         return constant(MISSING, rows)
-    column = pieces[place.piece]
+    if len(place.pieces) > 1:
+        texts = [pieces[piece].cast(pa.binary()) for piece in place.pieces]
+        joined = pc.binary_join_element_wise(*texts, place.between)
+        return joined if isinstance(joined, pa.ChunkedArray) else joined.dictionary_encode()
+    column = pieces[place.pieces[0]]
     if not place.asks:
         return column
     return recode(column.indices, _targets(column.dictionary))

@@ -5,15 +5,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 MOST_DEEP = 64
-_STEPS = re.compile(r'"([^"]+)"|([^.\[\]"|]+)|\[([0-9]{1,4})\]')
-_PATH = re.compile(r'(?:"[^"]+"|[^.\[\]"|]+|\[[0-9]{1,4}\])(?:\.(?:"[^"]+"|[^.\[\]"|]+)|\[[0-9]{1,4}\])*(?:\|target)?')
+_STEPS = re.compile(r'"([^"]+)"|([^.\[\]"|]+)|\[([0-9]{1,4}|\*)\]')
+_PATH = re.compile(
+    r'(?:"[^"]+"|[^.\[\]"|]+|\[[0-9]{1,4}\])(?:\.(?:"[^"]+"|[^.\[\]"|]+)|\[[0-9]{1,4}\])*(?:\[\*\]|\|target)?'
+)
+_NAMES = re.compile(r'(?:"[^"]*"|[^" ])+')
 _HEX = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _STRING = re.compile(r'"(?>(?:[^"\\]++|\\.)*)(?:"|\Z)', re.DOTALL)
 _REQUEST = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31} +(.*?)(?: HTTP/[^ ]*)?", re.DOTALL)
 _NO_TARGET = "-"
+EVERY = -1
+"""The step through all texts of a list, which are joined as the lines of one header are (RFC 9110, 5.3)."""
+LISTED, DATED = ", ", " "
+"""What is put between the texts of a list, and between a date and a time of day."""
+
+Steps = tuple[Any, ...]
+"""Keys (str) and indices (int)."""
 
 Find = Callable[[Mapping[str, Any]], str | None]
 
@@ -55,31 +66,41 @@ def read_object(line: bytes, *, typed: bool = False) -> dict[str, Any] | int:
     return found if isinstance(found, dict) else 0
 
 
-def finder(paths: Sequence[str]) -> Find:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to a value: the keys and indices it goes through, and whether the target of a request line is asked for.
+
+    With two `parts` the value is a date and a time of day under two keys, with a blank between them.
+    """
+
+    parts: tuple[Steps, ...]
+    asks: bool = False
+
+
+def finder(paths: Sequence[str], *, dated: bool = False) -> Find:
     """What gives an object's value under the first of `paths` that has one, as text: a string or a number.
 
-    A path is `a.b[0]`; a key with a dot in it stands in quotes: `"id.orig_h"`. `|target` behind it: the value is a
-    request line, of which the target is read; `-` where it is none.
+    A path is `a.b[0]`; a key with a dot in it stands in quotes: `"id.orig_h"`. `[*]` at its end: all texts of the list,
+    with `, ` between them. `|target` behind it: the value is a request line, of which the target is read; `-` where it
+    is none. Where the value is `dated`, `date time` is a date and a time of day under two keys.
     """
-    ways = tuple(_way(path) for path in paths)
-    if all(len(steps) == 1 and not asks for steps, asks in ways):
-        return _flat(tuple(steps[0] for steps, _ in ways))
+    ways = tuple(way for path in paths for way in ways_of(path, dated=dated))
+    if all(len(way.parts) == 1 and len(way.parts[0]) == 1 and not way.asks for way in ways):
+        return _flat(tuple(way.parts[0][0] for way in ways))
     return _deep(ways)
 
 
-def steps_of(path: str) -> tuple[str | int, ...]:
-    """The keys and indices that a path goes through."""
-    return _way(path)[0]
+def ways_of(path: str, *, dated: bool = False) -> list[Way]:
+    """The ways that a path stands for, the preferred first: a key with a blank in it comes before two keys."""
+    names = _NAMES.findall(path) if dated and " " in path else []
+    whole = [_way(path)] if _PATH.fullmatch(path) else []
+    return [*whole, Way(tuple(_way(name).parts[0] for name in names))] if len(names) == 2 else whole
 
 
-def asks_target(path: str) -> bool:
-    """Whether the value at a path is a request line, of which the target is read."""
-    return _way(path)[1]
-
-
-def is_path(path: str) -> bool:
+def is_path(path: str, *, dated: bool = False) -> bool:
     """Whether `path` is written as `finder` reads it."""
-    return _PATH.fullmatch(path) is not None
+    names = [path] if _PATH.fullmatch(path) or not dated else _NAMES.findall(path)
+    return len(names) in (1, 2) and all(_PATH.fullmatch(name) for name in names)
 
 
 def to_bytes(value: str) -> bytes:
@@ -109,29 +130,50 @@ def _flat(keys: Sequence[Any]) -> Find:
     return find
 
 
-def _deep(ways: Sequence[tuple[tuple[Any, ...], bool]]) -> Find:
+def _deep(ways: Sequence[Way]) -> Find:
+    every = tuple((way.parts[0], way.parts[1:], way.asks) for way in ways)
+
     def find(record: Mapping[str, Any]) -> str | None:
-        for steps, asks in ways:
-            value: Any = record
-            for step in steps:
-                if value.__class__ is dict:
-                    value = value.get(step)
-                elif value.__class__ is list and step.__class__ is int and step < len(value):
-                    value = value[step]
-                else:
-                    value = None
-                    break
-            if value.__class__ is str:
+        for steps, further, asks in every:
+            value = _at(record, steps)
+            if value.__class__ is not str:
+                continue
+            if not further:
                 return target(value) if asks else str(value)
+            clock = _at(record, further[0])
+            if clock.__class__ is str:
+                return f"{value}{DATED}{clock}"
         return None
 
     return find
 
 
-def _way(path: str) -> tuple[tuple[Any, ...], bool]:
-    """The keys (str) and indices (int) of a path, and whether the target of a request line is asked for."""
+def _at(value: Any, steps: Steps) -> Any:
+    for step in steps:
+        if value.__class__ is dict:
+            value = value.get(step)
+        elif value.__class__ is list and step.__class__ is int:
+            value = _item(value, step)
+        else:
+            return None
+    return value
+
+
+def _item(values: list[Any], step: int) -> Any:
+    """The value at an index, or all texts of a list as one; None where there is none, or not all are texts."""
+    if step != EVERY:
+        return values[step] if step < len(values) else None
+    return LISTED.join(values) if values and all(each.__class__ is str for each in values) else None
+
+
+def _way(path: str) -> Way:
     text = path.removesuffix("|target")
-    return tuple(int(s[3]) if s[3] else s[1] or s[2] for s in _STEPS.finditer(text)), text != path
+    steps = tuple(_index(found[3]) if found[3] else found[1] or found[2] for found in _STEPS.finditer(text))
+    return Way((steps,), asks=text != path)
+
+
+def _index(text: str) -> int:
+    return EVERY if text == "*" else int(text)
 
 
 def _as_json(found: re.Match[bytes]) -> bytes:

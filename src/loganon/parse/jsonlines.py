@@ -16,6 +16,7 @@ import pyarrow as pa
 from loganon.chunks import MAX_LINE_BYTES, Chunk
 from loganon.errors import ConfigurationError
 from loganon.formats import Format
+from loganon.formats.columns import spread
 from loganon.parse.clock import parse_times
 from loganon.parse.json_cut import JsonCut
 from loganon.parse.json_object import finder, is_path, read_object, to_bytes
@@ -50,18 +51,20 @@ class JsonLinesParser:
         fast: bool = True,
     ) -> None:
         columns = fmt.columns
-        if columns is None or not all(is_path(path) for _, paths in columns.names for path in paths):
+        if columns is None or not all(is_path(path, dated=raw == "time") for raw, ps in columns.names for path in ps):
             raise ConfigurationError(f"a key of format {fmt.name} is no path", fix='Write it as `a.b[0]` or `"a.b"`')
-        self.raw = frozenset(raw for raw, _ in columns.names)
+        apart = spread(columns)
+        self.raw = frozenset(raw for raw, _ in apart.names)
         required = {"time"}.union(*columns.requires)
         wanted = (needs & self.raw) | {"time"}
-        self._finds = tuple((raw, finder(paths)) for raw, paths in columns.names if raw in wanted | required | JUDGED)
+        named = ((raw, paths) for raw, paths in apart.names if raw in wanted | required | JUDGED)
+        self._finds = tuple((raw, finder(paths, dated=raw == "time")) for raw, paths in named)
         self._required = tuple(raw in required for raw, _ in self._finds)
         self._wanted = wanted
         self.size = len(required)
         self._zone = UTC if columns.utc or timezone is None else timezone
         self._form = fmt.time
-        self._decode = dict(columns.decode)
+        self._decode = dict(apart.decode)
         self._max_rejects = max_rejects
         self._layout = json_layouts(columns) if LAYOUT in needs else None
         self._unasked = 0

@@ -11,23 +11,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from loganon.formats.columns import Columns
-from loganon.parse.json_object import Number, asks_target, steps_of, to_bytes
+from loganon.parse.json_object import EVERY, Number, Steps, to_bytes, ways_of
 from loganon.parse.moments import form_of
 from loganon.parse.parsed import ParseState
 
 LAYOUT = "layout"
 STRING, NUMBER, NULL = "s", "n", "z"
 TAB, QUOTED = "t", "q"
+DATE, CLOCK = "%Y-%m-%d", "%H:%M:%S"
+"""The written forms of the two parts of a time."""
 _BETWEEN = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A place in an object where a raw column may stand; `request`: within a request line."""
+    """A place in an object where a raw column may stand; `request`: within a request line; `form`: that of a time of
+    which only a part, the date or the time of day, stands there.
+    """
 
     raw: str
-    steps: tuple[str | int, ...]
+    steps: Steps
     request: bool
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,14 @@ class Delimited:
 
 
 def leaves_of(columns: Columns) -> tuple[Leaf, ...]:
-    """All places at which a JSON lines format knows a raw column, none twice."""
-    found: dict[tuple[str | int, ...], Leaf] = {}
+    """All places at which a JSON lines format knows a raw column, none twice; of a list of texts the first."""
+    found: dict[Steps, Leaf] = {}
     for raw, paths in columns.names:
-        for path in paths:
-            steps = steps_of(path)
-            found.setdefault(steps, Leaf(raw, steps, asks_target(path)))
+        for way in (way for path in paths for way in ways_of(path, dated=raw == "time")):
+            forms = ("",) if len(way.parts) == 1 else (DATE, CLOCK)
+            for part, form in zip(way.parts, forms, strict=True):
+                steps = tuple(0 if step == EVERY else step for step in part)
+                found.setdefault(steps, Leaf(raw, steps, way.asks, form))
     return tuple(found.values())
 
 
@@ -60,7 +67,8 @@ def json_layouts(columns: Columns) -> Callable[[Mapping[str, Any]], bytes]:
             there, value = _at(record, leaf.steps)
             kind = _kind(value) if there else ""
             if kind:
-                parts.append(f"{number}{kind}{_form(value, kind) if leaf.raw == 'time' else ''}")
+                form = leaf.form or (_form(value, kind) if leaf.raw == "time" else "")
+                parts.append(f"{number}{kind}{form}")
         return _BETWEEN.join(parts).encode("ascii")
 
     return layout

@@ -18,12 +18,11 @@ import pyarrow.compute as pc
 from loganon.formats import Format
 from loganon.formats.columns import Columns
 from loganon.parse.delimited_header import UNKNOWN, Header
-from loganon.parse.layouts import Delimited, read_delimited_layout
+from loganon.parse.layouts import CLOCK, DATE, Delimited, read_delimited_layout
 from loganon.parse.parsed import ParseState
 from loganon.render.rows import Lines, Part, by_layout, join_rows, text_of
 from loganon.render.values import SUCCESS, Kept, Writer, each, read_text
 
-_DATE, _CLOCK = "%Y-%m-%d", "%H:%M:%S"
 _FIELDS = re.compile(r"[ \t]*#[ \t]*fields(?::[ \t]*|[ \t]+)", re.IGNORECASE)
 _KEPT_HEADS = re.compile(r"[ \t]*#(?!\s*(?:date|software|fields)\b)", re.IGNORECASE)
 _DAYS = 1_000_000  # more than a date has
@@ -62,7 +61,7 @@ class _Layouts:
         known = self._header.layout(layout.state)
         whole = bool(self._fields) and tuple(names) == self._given
         times = known.time if known is not None else ()
-        forms = (_DATE, _CLOCK) if len(times) == 2 else (_CLOCK,) if self.dated(layout.state) else (layout.form,)
+        forms = (DATE, CLOCK) if len(times) == 2 else (CLOCK,) if self.dated(layout.state) else (layout.form,)
         found = []
         for index, name in enumerate(names):
             if index in times:

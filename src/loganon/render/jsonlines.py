@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loganon.formats import Format
+from loganon.parse.json_object import Steps
 from loganon.parse.layouts import NULL, NUMBER, Leaf, leaves_of, read_json_layout
 from loganon.render.rows import Lines, by_layout, join_rows, text_of
 from loganon.render.values import SUCCESS, Kept, Writer, each, read_text
@@ -49,7 +50,7 @@ class _Texts:
 
     def at(self, leaf: Leaf, kind: str, form: str) -> pa.Array:
         """The text of each row, as JSON writes it."""
-        number = kind == NUMBER and leaf.raw in (_NUMBERS | {"time"})
+        number = kind == NUMBER and leaf.raw in (_NUMBERS | {"time"}) and not leaf.form
         raw = "request" if leaf.request else leaf.raw
         key = (raw, number, form if raw == "time" else "")
         if key not in self._known:
@@ -92,7 +93,7 @@ def _skeleton(places: Sequence[tuple[Leaf, str, str]]) -> str:
     return json.dumps(record, separators=(",", ":"))
 
 
-def _put(record: Any, steps: Sequence[str | int], value: str) -> None:
+def _put(record: Any, steps: Steps, value: str) -> None:
     """Set what stands at `steps`, with all objects and lists on the way; what a list skips is null."""
     for step, after in zip(steps, (*steps[1:], None), strict=True):
         if isinstance(step, int):
