@@ -31,6 +31,7 @@ PREFIXES = {
     "RFC 5424": b"<165>1 2026-10-10T06:05:27.003Z web1 nginx 8710 ID47 - ",
     "RFC 5424 without PRI": b"1 2026-10-10T06:05:27Z web1 nginx - - - \xef\xbb\xbf",
     "RFC 5424 with data": b'<165>1 2026-10-10T06:05:27Z web1 nginx - - [a@1 b="c\\]d" e="f"][g@2] ',
+    "the priority alone": b"<190>",
     "CRI": b"2026-10-10T06:05:27.123456789Z stdout F ",
     "docker compose": b"web-1  | ",
     "journalctl -o short-precise": b"Oct 10 06:05:27.123456 web1 nginx[12]: ",

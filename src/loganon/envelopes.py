@@ -20,10 +20,11 @@ _RFC5424 = (
     _PRI + rb"?1 (?:" + ISO + rb"|-) [!-~]{1,255} [!-~]{1,48} [!-~]{1,128} [!-~]{1,32} " + _SD + b" (?:\xef\xbb\xbf)?"
 )
 SYSLOG = re.compile(rb"^(?:" + _RFC5424 + rb"|" + _RFC3164 + rb")", re.MULTILINE)
-_PRIORITY = re.compile(rb"<[0-9]{1,3}>")
+PRIORITY = re.compile(rb"^<[0-9]{1,3}>", re.MULTILINE)
+"""The priority alone, as sd-daemon(3) takes it and HAProxy's `format short` writes it."""
 
 
 def message_of(datagram: bytes) -> bytes:
     """The message within one syslog datagram; where nothing is recognised, the datagram without its priority."""
-    found = SYSLOG.match(datagram) or _PRIORITY.match(datagram)
+    found = SYSLOG.match(datagram) or PRIORITY.match(datagram)
     return datagram[found.end() :] if found else datagram

@@ -2,6 +2,7 @@ r"""What syslog and container runtimes write around a line: detected and taken o
 
     syslog   `<134>Oct 10 06:05:27 host tag[123]: ` (RFC 3164, PRI or not, the time in ISO 8601 as rsyslog writes it)
              `<165>1 2026-10-10T06:05:27Z host app 123 ID [sd] ` (RFC 5424)
+    priority `<6>`, and nothing else of it (HAProxy's `format short`, sd-daemon)
     cri      `2026-10-10T06:05:27.1Z stdout F `; a line that was cut into parts (`P`) is joined
     compose  `name  | `, as `docker compose logs` shows it
     kubectl  `[pod/web-0/nginx] `, as `kubectl logs --prefix` shows it
@@ -22,7 +23,7 @@ from dataclasses import replace
 from functools import partial
 
 from loganon.chunks import MAX_LINE_BYTES, Chunk
-from loganon.envelopes import ISO, SYSLOG
+from loganon.envelopes import ISO, PRIORITY, SYSLOG
 from loganon.parse.lines import split_lines
 from loganon.parse.marks import has_long_line
 from loganon.parse.parsed import Parsed, Parser, ParseState
@@ -219,6 +220,7 @@ _PREFIXES = {
     "compose with times": _STAMPED_COMPOSE,
     "compose": _COMPOSE,
     "syslog": SYSLOG,
+    "priority": PRIORITY,
     "kubectl with times": _STAMPED_POD,
     "kubectl": _POD,
     TIMES: _STAMP,
