@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from loganon.chunks import MAX_LINE_BYTES, Chunk
 from loganon.formats import Format, load_formats
 from loganon.parse import Parsed, ParseState, make_parser, whole_lines
-from loganon.parse.detect import detect
+from loganon.parse.detect import detect, sample_lines
+from loganon.parse.lines import BOM
 from loganon.parse.wrappers import unwrap, wrapper_of
 from loganon.sources.cutter import Cutter
 from support.cli import Inside
@@ -118,6 +119,26 @@ def test_no_client_behind_other_words() -> None:
                 assert read(FORMATS["combined"], line + b"\n").rows == 0, line
     line = LINE.replace(b"- - [", b"- bob of 10.0.0.1 [")
     assert read(FORMATS["combined"], line + b"\n").rows == 1
+
+
+@pytest.mark.parametrize("name", ["combined", "w3c", "nginx_json"])
+def test_a_byte_order_mark(name: str) -> None:
+    """One at the beginning of a log is no part of its first line, of what else is around it, or of its header; one that
+    stands elsewhere is.
+    """
+    fmt = FORMATS[name]
+    data = next(example.line for example in fmt.examples if example.reject is None).encode() + b"\n"
+    parser = make_parser(fmt, needs=NEEDS)
+
+    def told(data: bytes, start: int = 0) -> tuple[object, ...]:
+        parsed = parser(Chunk(data, start, start + len(data)), ())
+        return values(parsed), parsed.lines, parsed.rejected
+
+    assert told(BOM + data) == told(data)
+    assert told(BOM + PREFIXES["CRI"] + data) == told(PREFIXES["CRI"] + data)
+    assert detect(sample_lines(BOM + data), FORMATS.values()).format is fmt
+    assert told(BOM + data, 9) != told(data, 9)
+    assert told(data + BOM + data) != told(data + data)
 
 
 def test_first_lines_that_do_not_tell() -> None:

@@ -15,7 +15,7 @@ from loganon.formats import Format
 from loganon.parse import make_parser
 from loganon.parse.archives import archive_of
 from loganon.parse.directives import pieces
-from loganon.parse.lines import split_lines
+from loganon.parse.lines import BOM, split_lines
 from loganon.parse.literals import has_literals, literals_of
 from loganon.parse.wrappers import TIMES, unwrap, wrappers_of
 
@@ -106,6 +106,7 @@ class _Fit:
 
 def sample_lines(beginning: bytes, *, complete: bool = False) -> list[bytes]:
     """The first 1,000 lines; the unterminated end is one only if the log is `complete`, or has no other line."""
+    beginning = beginning.removeprefix(BOM)
     terminated, newline, _ = beginning.rpartition(b"\n")
     data = beginning if complete or not newline else terminated
     return split_lines(data)[:SAMPLE_LINES]

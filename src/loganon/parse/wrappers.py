@@ -24,7 +24,7 @@ from functools import partial
 
 from loganon.chunks import MAX_LINE_BYTES, Chunk
 from loganon.envelopes import ISO, PRIORITY, SYSLOG
-from loganon.parse.lines import split_lines
+from loganon.parse.lines import BOM, split_lines
 from loganon.parse.marks import has_long_line
 from loganon.parse.parsed import Parsed, Parser, ParseState
 
@@ -91,7 +91,9 @@ class Unwrapped:
         return int(getattr(self._parser, "size", 0))
 
     def __call__(self, chunk: Chunk, state: ParseState) -> Parsed:
-        """The chunk's lines."""
+        """The chunk's lines; a byte order mark at the beginning of the log is no part of the first."""
+        if not chunk.start and chunk.data.startswith(BOM):
+            chunk = replace(chunk, data=chunk.data[len(BOM) :])
         first = split_lines(chunk.data[:_HEAD])[:_FIRST]
         kinds = wrappers_of(first)
         data = b"\n".join(first) + b"\n"
