@@ -163,7 +163,7 @@ GUARDED = {
     ("lookalikes", "_meant"): "a number of _ZEROS, which stands in the module",
     ("shapes", "decode"): "two or four characters of _HEX",
     ("shapes", "is_octet"): "what _OCTET matched: at most five digits",
-    ("shapes", "_checksum_holds"): "what _IBAN matched, letter by letter",
+    ("issued", "_checksum_holds"): "what _IBAN matched, letter by letter",
 }
 _TESTS = {"isdigit", "isdecimal", "fullmatch", "match", "search", "issuperset", "finditer"}
 _MATCHES = {"found", "match", "parts", "written", "digits"}

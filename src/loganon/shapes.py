@@ -1,4 +1,4 @@
-"""Spans of what identifies a person in a text: addresses, e-mails, UUIDs, tokens, IBANs, telephone numbers.
+"""Spans of what identifies a person in a text: addresses, e-mails, UUIDs, tokens.
 
 Treatments and the gate share these shapes. Everything is judged percent-decoded, as often as it changes, and with what
 lookalikes of ASCII characters stand for. Two ways, one answer: `SUSPECT_*` and `decode_series` work on whole columns
@@ -273,49 +273,6 @@ def _base64(text: str, start: int, end: int, floor: int) -> Span:
     return start, end
 
 
-_IBAN_LENGTHS = {
-    entry[:2]: int(entry[2:])
-    for entry in str.split(
-        "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 "
-        "ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 "
-        "LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 "
-        "PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 "
-        "YE30"
-    )
-}
-_IBAN_START = re.compile(r"(?<![0-9])[A-Za-z]{2}[0-9]{2}")
-_IBAN = re.compile(r"[A-Za-z]{2}[0-9]{2}(?:[ +._-]?[0-9A-Za-z]){11,30}")
-_PHONE = re.compile(
-    r"(?<![0-9A-Za-z])(?:(?:tel:)?\+|tel:0?0?|00(?=[1-9][0-9]*[ .()-]))[1-9](?:[ .()-]{0,2}[0-9]){6,14}(?![0-9A-Za-z])",
-    re.IGNORECASE,
-)
-
-
-def find_ibans(text: str) -> Iterator[Span]:
-    """IBANs of a known country's length whose checksum holds (ISO 13616), in any case, also in groups."""
-    for begin in _IBAN_START.finditer(text):
-        wanted = _IBAN_LENGTHS.get(begin[0][:2].upper(), 0)
-        found = _IBAN.match(text, begin.start()) if wanted else None
-        if found is None:
-            continue
-        at, letters = found.start(), ""
-        while at < found.end() and len(letters) < wanted:
-            letters += text[at] if text[at].isalnum() else ""
-            at += 1
-        bounded = at == len(text) or not (text[at].isascii() and text[at].isalnum())
-        if len(letters) == wanted and bounded and _checksum_holds(letters):
-            yield found.start(), at
-
-
-def _checksum_holds(iban: str) -> bool:
-    return int("".join(str(int(character, 36)) for character in iban[4:] + iban[:4])) % 97 == 1
-
-
-def find_phones(text: str) -> Iterator[Span]:
-    """International telephone numbers: a `+` (or `tel:`, or 00 and groups) and 7 to 15 digits, groups allowed."""
-    return (found.span() for found in _PHONE.finditer(text))
-
-
 # --- the gate's question --------------------------------------------------------------------------------------------
 
 SUSPECT_IPV4 = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.(?:0[xX])?[0-9A-Fa-f]"
@@ -333,14 +290,22 @@ def holds_personal(text: str) -> bool:
 
 
 def personal(values: pl.Series) -> pl.Series:
-    """Which values (String) hold an IPv4, IPv6 or e-mail shape, percent-decoded too (Boolean, no nulls).
+    """Which values (String) hold an IPv4, IPv6 or e-mail shape, as sent or percent-decoded (Boolean, no nulls).
 
     A value too long for the exact functions counts as soon as it is suspect.
     """
     mask = sure(values.str.contains(_SIGN))
     if not mask.any():
         return mask
-    decoded = decode_series(values.filter(mask))
-    suspect = sure(decoded.str.contains(_SUSPECT))
-    exact = [len(text) > LONGEST_EXACT or holds_personal(text) for text in decoded.filter(suspect)]
-    return put(mask, mask, put(suspect, suspect, pl.Series(exact, dtype=pl.Boolean)))
+    sent = values.filter(mask)
+    decoded = decode_series(sent)
+    held = _held(decoded)
+    other = sure(sent != decoded)  # `%91.44.26.11`: decoding takes the first number for an escape
+    return put(mask, mask, put(held, other, held.filter(other) | _held(sent.filter(other))))
+
+
+def _held(texts: pl.Series) -> pl.Series:
+    """Which texts hold such a shape as they stand."""
+    suspect = sure(texts.str.contains(_SUSPECT))
+    exact = [len(text) > LONGEST_EXACT or holds_personal(text) for text in texts.filter(suspect)]
+    return put(suspect, suspect, pl.Series(exact, dtype=pl.Boolean))

@@ -7,12 +7,13 @@ one. A run's own form tells (e-mail, UUID, host, address, IBAN, telephone number
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from typing import TypeAlias
 
 import polars as pl
 
-from loganon import shapes
+from loganon import issued, shapes
 from loganon.lookups.known import load_known
 from loganon.masks import sure
 from loganon.shapes import Span
@@ -102,6 +103,8 @@ _SUSPECT = "|".join(
         "[0-9A-Fa-f]{8}[-_][0-9A-Fa-f]{4}[-_]",
         r"[A-Za-z]{2}[0-9]{2}(?:[ +._-]?[0-9A-Za-z]){11}",
         r"\+[1-9]|(?i:tel:)|(?:^|[^0-9A-Za-z])00[1-9][0-9]*[ .()-]",
+        issued.SUSPECT_CARD,
+        issued.SUSPECT_HARDWARE,
         r"(?:^|[/\\])\s*[0-9]{6,}\s*(?:[/\\]|$)",
         rf"(?i:(?:^|[/\\])(?:{'|'.join(sorted(_USER_SEGMENTS))})[/\\]+[^/\\{_SETTLED}])",
         rf"(?:^|[/\\])~[^/{_SETTLED}]",
@@ -134,26 +137,31 @@ def replace_identifiers(paths: pl.Series) -> pl.Series:
 
 
 def _suspects(texts: pl.Series) -> pl.Series:
-    """Where a text stands that, percent-decoded, may hold something; what has no escape is looked at once."""
+    """Where a text stands that, percent-decoded or not, may hold something; what has no escape is looked at once."""
     places = sure(texts.str.contains(_SUSPECT_SENT)).arg_true()
     if places.is_empty():
         return places
-    return places.filter(shapes.decode_series(texts.gather(places)).str.contains(_SUSPECT))
+    sent = texts.gather(places)
+    decoded = shapes.decode_series(sent)
+    return places.filter(sure(decoded.str.contains(_SUSPECT) | (sent != decoded) & sent.str.contains(_SUSPECT)))
 
 
 def _replace(path: str) -> str:
     """`path` with each run that identifies replaced by the name of what it is; nothing else of it changes."""
     decoded = shapes.decode(path)
     text = decoded.text
-    found: list[tuple[Span, str]] = []
-    for name, span in _content(text):
-        if not any(_overlap(span, taken) for taken, _ in found):
-            found.append((span, name))
+    found = _content(text, _FINDERS)
     for span, name in _positions(text):
         if not any(taken[0] <= span[0] and span[1] <= taken[1] for taken, _ in found):
             found = [(taken, other) for taken, other in found if not _overlap(span, taken)] + [(span, name)]
-    for span, name in sorted(found, reverse=True):
-        start, end = decoded.sent(span)
+    replaced = _put(path, [(decoded.sent(span), name) for span, name in found])
+    if text == path:
+        return replaced
+    return _put(replaced, _content(replaced, _FINDERS_SENT))  # `%91.44.26.11`, of which decoding takes the first number
+
+
+def _put(path: str, found: Iterable[tuple[Span, str]]) -> str:
+    for (start, end), name in sorted(found, reverse=True):
         path = f"{path[:start]}{{{name}}}{path[end:]}"
     return path
 
@@ -162,11 +170,14 @@ def _overlap(one: Span, two: Span) -> bool:
     return one[0] < two[1] and two[0] < one[1]
 
 
-def _content(text: str) -> Iterator[tuple[str, Span]]:
-    """What a run's own form tells, the most telling first."""
-    for name, find in _FINDERS:
+def _content(text: str, finders: Iterable[_Finder]) -> list[tuple[Span, str]]:
+    """What a run's own form tells; of runs that overlap the more telling."""
+    found: list[tuple[Span, str]] = []
+    for name, find in finders:
         for span in find(text):
-            yield name, span
+            if not any(_overlap(span, taken) for taken, _ in found):
+                found.append((span, name))
+    return found
 
 
 def _positions(text: str) -> Iterator[tuple[Span, str]]:
@@ -245,7 +256,8 @@ def _is_quad(found: re.Match[str]) -> bool:
 
 
 def _spelled_addresses(text: str) -> Iterator[Span]:
-    """Addresses as one hexadecimal number; as four numbers with dashes; as the groups of IPv6, alone in a segment.
+    """Addresses as one hexadecimal number; as four numbers with dashes; as the groups of IPv6: all eight, of which one
+    holds a letter, wherever they stand, fewer alone in a segment.
 
     Four numbers are one if they stand alone in a segment (with `_`: if two have two digits), or if two of them have two
     digits and one is above 31: `12-10-24-13` within a name is rather a date.
@@ -262,7 +274,9 @@ def _spelled_addresses(text: str) -> Iterator[Span]:
         if told and _is_quad(found) and not _NUMBER_BEFORE.search(text[max(found.start() - 8, 0) : found.start()]):
             yield found.span()
     for found in _V6_GROUPS.finditer(text):
-        if _is_alone(found) and not _DATED.match(found[0]):
+        groups = re.split("[-_]", found[0])
+        whole = len(groups) == 8 and all(groups) and not all(map(str.isdigit, groups))
+        if whole or (_is_alone(found) and not _DATED.match(found[0])):
             yield found.span()
 
 
@@ -282,7 +296,8 @@ def _sessions(text: str) -> Iterator[Span]:
     return (found.span() for found in _COOKIELESS.finditer(text))
 
 
-_FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
+_Finder: TypeAlias = tuple[str, Callable[[str], Iterator[Span]]]
+_FINDERS: tuple[_Finder, ...] = (
     ("email", shapes.find_emails),
     ("user", _userinfo),
     ("uuid", shapes.find_uuids),
@@ -290,9 +305,13 @@ _FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
     ("ip", shapes.find_ipv6),
     ("ip", shapes.find_ipv4),
     ("ip", _spelled_addresses),
-    ("iban", shapes.find_ibans),
-    ("phone", shapes.find_phones),
+    ("id", issued.find_hardware),
+    ("iban", issued.find_ibans),
+    ("id", issued.find_cards),
+    ("phone", issued.find_phones),
     ("token", _sessions),
     ("token", shapes.find_tokens),
     ("token", shapes.find_encoded),
 )
+_FINDERS_SENT = tuple(finder for finder in _FINDERS if finder[0] != "token")
+"""On a path as it was sent the digits of escapes make words look like tokens: `Gesch%C3%A4ftsbedingungen2024`."""
