@@ -286,6 +286,28 @@ def test_a_clock_that_is_not_believed_deletes_nothing(command: Inside, age: str)
     assert not path.exists()
 
 
+def test_a_store_that_is_idle_and_runs_is_believed(command: Inside) -> None:
+    """The clock of each run is known, also where nothing was counted and nothing expires: one that goes on from it is
+    no step, however long ago the last line came. One that was accepted is accepted for good."""
+    folder = command.folder / "dated"
+    folder.mkdir()
+    text = with_(ENTRY.replace("FOLDER", str(folder.resolve()))).replace('"6 weeks"', '"unlimited"')
+    (command.folder / "p.toml").write_text(text)
+    (command.folder / "a.log").write_bytes(line(datetime(2026, 11, 20, 8, tzinfo=UTC)))
+    words = ("--store", "s", "--quiet")
+    assert command("run", "a.log", "--policy", "./p.toml", "--now", SAMPLE_NOW, *words).code == 0
+    for now in ("2026-12-31T06:00:00Z", "2027-02-09T06:00:00Z"):
+        path = folder / f"db-{now[:4]}-01-01.gz"
+        path.write_text("x")
+        done = command("retain", "--now", now, *words)
+        assert (done.code, done.err, path.exists()) == (0, "", False)
+    (command.folder / "empty.log").touch()
+    early = ("--now", "2026-12-31T06:00:00Z", *words)
+    assert command("retain", *early).code == 1
+    assert command("run", "empty.log", *early, "--accept-clock").code == 0
+    assert command("retain", *early).code == 0
+
+
 def test_no_link_is_on_the_way(command: Inside) -> None:
     """A directory that is a link, or lies behind one, is not entered; nor is the store."""
     real = command.folder / "real"

@@ -15,7 +15,7 @@ from loganon.store.balance import Balance, balances
 from loganon.store.batch import Batch, place, settle
 from loganon.store.cells import Cells, Partition
 from loganon.store.change import Change
-from loganon.store.cutoff import plan_cutoff
+from loganon.store.cutoff import is_another_day, plan_cutoff
 from loganon.store.expiry import committed_at, plan_expiry
 from loganon.store.files import Files, is_full, reported
 from loganon.store.folds import Limits
@@ -140,13 +140,13 @@ class Held:
         return balances(self.partitions(), self.records(), self._standing.state)
 
     def raise_cutoff(self, day: date, now: datetime | None = None) -> None:
-        """No day before `day` may exist, durably; a day before the present cutoff changes nothing.
+        """No day before `day` may exist, durably; a day before the present cutoff does not change it.
 
-        `now`: the clock by which it rises, which is that of the last commit then. The lines of all days that thereby go
-        are counted as deleted in the same commit. Their files are `retain`'s. On a full disk the reserve gives the room
-        for the state alone, and the records are owed their lines.
+        `now`: the clock, which is that of the last commit then; where nothing rises, once a day. The lines of all days
+        that thereby go are counted as deleted in the same commit. Their files are `retain`'s. On a full disk the
+        reserve gives the room for the state alone, and the records are owed their lines.
         """
-        if day <= (self.cutoff or date.min):
+        if day <= (self.cutoff or date.min) and not is_another_day(self._standing.state, now):
             return
         with self._changing():
             gone = self._going(day)
