@@ -22,6 +22,7 @@ from loganon.following.follower import Follower
 from loganon.following.pace import LONGEST_BACKOFF
 from loganon.policy import load_policy, parse_policy
 from loganon.rewrite import apply_policy
+from loganon.sources import files
 from loganon.sources.files import Log
 from loganon.sources.live import Live
 from loganon.store import Held, LocalStore
@@ -700,6 +701,20 @@ def test_more_rotated_logs_than_can_be_held(tmp_path: Path, log: Path, monkeypat
     assert following.said.notes == [f"{log.parent}: all of its logs are held open"]
     assert following.follower.figures.troubles == 0
     assert hours_of(following.store) == counts_of([*LOG[:10], *MORE])
+    following.end()
+
+
+def test_without_proc(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a root without /proc a log is read through its descriptor, through rotation, too."""
+    monkeypatch.setattr(files, "_HELD", f"{tmp_path}/none/")
+    following = Following(tmp_path, log)
+    following.write(log, LOG[:60])
+    following(times=2)
+    following.write(log, LOG[60:])
+    log.rename(rotated(log))
+    following.write(log, MORE)
+    following(times=3)
+    assert hours_of(following.store) == counts_of([*LOG, *MORE])
     following.end()
 
 

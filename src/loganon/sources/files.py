@@ -53,13 +53,13 @@ def place_of(descriptor: int) -> str:
 
 def _descriptor_of(place: str) -> int:
     """A descriptor of the file at `place`. Of one that is held that one's copy where opening anew is no longer allowed:
-    what was logged before a log's permissions changed is still ours to read.
+    what was logged before a log's permissions changed is still ours to read; or not possible, in a root without /proc.
     """
     try:  # a named pipe would be waited for without O_NONBLOCK
         return os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         held = place.removeprefix(_HELD)
-        if error.errno not in (errno.EACCES, errno.EPERM) or held == place or not held.isdecimal():
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.ENOENT) or held == place or not held.isdecimal():
             raise
         return os.dup(int(held))
 
