@@ -143,6 +143,17 @@ def test_a_path_that_no_file_can_have(name: str, tmp_path: Path) -> None:
         loganon.anonymize(Path(name))
 
 
+@pytest.mark.parametrize(("mode", "told"), [(0o600, False), (0o440, False), (0o644, True), (0o444, True)])
+def test_a_key_that_everybody_may_read(mode: int, told: bool, tmp_path: Path) -> None:
+    """It is taken, since it may lie where nobody else is; that it is none of a secret is told."""
+    log, key = write(tmp_path / "x.log", LOG), tmp_path / "key"
+    key.write_bytes(SECRET)
+    key.chmod(mode)
+    for done in (loganon.run([log], store=tmp_path / "s", key=key, now=NOW) for _ in range(2)):
+        assert (done.exit_code, done.lines_read) == (0, 30)
+        assert sum(f"{key}: every user of this system may read the key" in text for text in done.warnings) == told
+
+
 def test_run_with_a_key_file(tmp_path: Path) -> None:
     """A path names the key's file, made for its owner only."""
     log = write(tmp_path / "x.log", LOG)

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 from loganon import policy as policies
 from loganon.chunks import Window
 from loganon.dated import Dated, apply_dated, load_dated
-from loganon.errors import BusyError, CannotWriteError, CheckError, ConfigurationError, InputOutputError, LoganonError
+from loganon.errors import (
+    BusyError,
+    CannotWriteError,
+    CheckError,
+    ConfigurationError,
+    InputOutputError,
+    LoganonError,
+    printable,
+)
 from loganon.ingest import Ingest
 from loganon.keys import Key, create_key, load_key
 from loganon.policy import DEFAULT, open_frozen, open_policy
@@ -196,7 +204,7 @@ def open_store(
             check_place(path, group)  # no key is made for a store that cannot be
             secret = create_key(key)
         stamp = PolicyStamp(policy.name, policy.sha256, policy.canonical)
-        return create_store(path, stamp, key_check=secret.check, now=now, group=group), policy, secret
+        return _noted(create_store(path, stamp, key_check=secret.check, now=now, group=group), secret), policy, secret
     store.catch_up()
     frozen = open_frozen(store.policy.text, where=str(store.path))
     if isinstance(policy, str):  # the store's own name stands for its own policy, whatever that name means by now
@@ -214,7 +222,15 @@ def open_store(
             fix="Restore it from your backup or name it with --key-file; if it is lost, see `loganon key reset --help`",
         )
     store.check_key(secret.check)
-    return store, frozen, secret
+    return _noted(store, secret), frozen, secret
+
+
+def _noted(store: Store, key: Key) -> Store:
+    """The store, among whose notes is that the key is none of a secret."""
+    if key.shared:
+        text = f"{key.shared}: every user of this system may read the key. Take that away (chmod o= {key.shared})."
+        store.notes.append(printable(text))
+    return store
 
 
 def next_cutoff(cutoff: date | None, last_commit: datetime | None, policy: Policy, clock: Clock) -> date:

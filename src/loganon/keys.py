@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,9 +25,10 @@ _MOST = 4096
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key; its bytes never show in a repr."""
+    """A key; its bytes never show in a repr. `shared`: where it lies, if every user of the system may read it there."""
 
     secret: bytes = field(repr=False)
+    shared: str = field(default="", compare=False)
 
     @property
     def check(self) -> str:
@@ -34,14 +36,14 @@ class Key:
         return hmac.new(self.secret, b"loganon key check 1", hashlib.sha256).hexdigest()
 
 
-def make_key(secret: bytes, *, where: str = "key") -> Key:
+def make_key(secret: bytes, *, where: str = "key", shared: bool = False) -> Key:
     """The key of these bytes, without blanks around them; ConfigurationError where they are too few."""
     secret = secret.strip()
     if len(secret) < _LEAST:
         raise ConfigurationError(
             f"the key is shorter than {_LEAST} bytes", where=where, fix="Restore it from your backup"
         )
-    return Key(secret)
+    return Key(secret, where if shared else "")
 
 
 def load_key(path: Path, *, store: Path | None = None) -> Key | None:
@@ -54,6 +56,7 @@ def load_key(path: Path, *, store: Path | None = None) -> Key | None:
     try:
         with path.open("rb") as file:
             secret = file.read(_MOST + 1)
+            shared = bool(os.fstat(file.fileno()).st_mode & stat.S_IRWXO)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -66,7 +69,7 @@ def load_key(path: Path, *, store: Path | None = None) -> Key | None:
         raise ConfigurationError(
             f"this is no key: it is longer than {_MOST} bytes", where=str(path), fix="Name the key with --key-file"
         )
-    return make_key(secret, where=str(path))
+    return make_key(secret, where=str(path), shared=shared)
 
 
 def create_key(path: Path) -> Key:
