@@ -562,3 +562,31 @@ def test_a_folder_of_stores_that_is_closed_to_this_user(process: Command, verb: 
     (process.folder / "closed").chmod(0o700)
     assert done.code == 73, done.err
     done.message("the folder of the stores cannot be read", f"{process.folder}/closed.")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("LOGANON_STOR", "LOGANON_STORE"),
+        ("LOGANON_STATUS_MAXAGE", "LOGANON_STATUS_MAX_AGE"),
+        ("LOGANON_TRUSTED_PROXY", "LOGANON_RUN_TRUSTED_PROXY"),
+        ("LOGANON_RUN_LEED", "LOGANON_RUN_LEAD"),
+        ("LOGANON_RUN_LEAD", ""),
+        ("LOGANON_SERVICE_PORT", ""),
+        ("LOGANON_PORT_9464_TCP", ""),
+        ("LOGANON_SOMETHING_ELSE", ""),
+    ],
+)
+def test_a_variable_that_no_option_has(tmp_path: Path, name: str, meant: str) -> None:
+    """It is named with the one that is near, of the running command before others; what is near to none is somebody
+    else's, and so is what Kubernetes says of a service named loganon. It is no error.
+    """
+    ingest(tmp_path / "s", [])
+    command = Inside(tmp_path, variables={name: "1h"})
+    done = command("status", "--store", "s", "--now", NOW.isoformat())
+    assert done.code == 0
+    if meant:
+        done.message(f"{name}: no option has this variable", f"Did you mean {meant}?")
+    else:
+        assert done.err == ""
+    assert command("retain", "--store", "s", "--now", NOW.isoformat(), "--quiet").err == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -13,6 +14,7 @@ import click
 
 from loganon.cli.output import cannot_print, unprinted
 from loganon.cli.processor import check_processor
+from loganon.cli.variables import misspelt
 from loganon.errors import InternalError, LoganonError
 
 _SIGPIPE = 141
@@ -58,6 +60,9 @@ def reported(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def command(*args: Any, **options: Any) -> int:
         say = Messages(options.get("messages", "text"), quiet=False)
+        if not options.get("quiet"):
+            for text in misspelt(os.environ, click.get_current_context()):
+                say.note(text)
         try:
             check_processor()  # before anything imports polars
             code = function(*args, **options)
