@@ -222,6 +222,16 @@ def test_a_moment_of_no_calendar_is_a_row_without_a_time(unit: str, zone: ZoneIn
     assert {moment.year for moment in result.table["time"].to_pylist()} == {2023}
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_the_first_and_the_last_moment_of_the_calendar(unit: str) -> None:
+    """All of the last second is in the years 1 to 9999, as it is where texts write it."""
+    given = [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+    typed = loganon.anonymize({"time": pa.array(given, pa.timestamp(unit, "UTC"))}, policy=plain_policy())
+    texts = loganon.anonymize({"time": ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"]}, policy=plain_policy())
+    assert typed.table.num_rows == 2
+    assert typed.table.equals(texts.table)
+
+
 def test_window_and_exclusion(truth: pa.Table) -> None:
     """`now`, `exclude`, the policy's scope and consent hold as for lines."""
     old = columns(time=[NOW - timedelta(days=50), NOW + timedelta(days=2), *TIMES[2:]])

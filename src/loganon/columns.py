@@ -183,7 +183,8 @@ def _as_moments(column: pa.Array, zone: tzinfo) -> pa.Array:
 
 def _within(column: pa.Array) -> pa.Array:
     """The moments of the years 1 to 9999, as a text can name them; null in place of others."""
-    first, last = (moment * _PARTS[column.type.unit] for moment in _CALENDAR)
+    parts = _PARTS[column.type.unit]
+    first, last = _CALENDAR[0] * parts, _CALENDAR[1] * parts + parts - 1
     number = column.cast(pa.int64())
     inside = pc.and_(pc.greater_equal(number, max(first, 10**6 - 2**63)), pc.less_equal(number, min(last, 2**63 - 1)))
     return pc.if_else(inside, column, pa.scalar(None, column.type))
