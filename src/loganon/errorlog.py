@@ -65,6 +65,9 @@ _REQUEST = (
 _METHOD = r"^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|PROPFIND|REPORT|MKCOL|COPY|MOVE|LOCK|UNLOCK) "
 _PROTOCOL = r"( HTTP/[0-9](?:\.[0-9])?)$"
 _RUNS = r"""[^\s"'<>()\[\]{},;=|]+|[\s"'<>()\[\]{},;=|]+"""
+_PATHS = r"""\"/[^"]*|: /[^",]*|[^":]+|[":]"""
+_PATH = '^(?:"|: )/'
+_BROKEN = r"""(?:\"/[^"]*|: /[^",]*)[\s'<>()\[\]{},;=|]"""
 _TELLING = rf"[^0-9A-Za-z]|[0-9A-Za-z]{{20}}|^0[xX]|{shapes.SUSPECT_ENCODED}"
 _DIGITS = r"^[0-9]*$"
 _CONTROLS = [chr(number) for number in (*range(0x20), 0x7F)]
@@ -85,7 +88,10 @@ class ErrorLog:
         lines = self._accepted(each, rejected)
         if lines.is_empty():
             return Written(b"", len(each), 0, rejected, 0)
-        masked = _by_run(self._by_place(lines))
+        masked = self._by_place(lines)
+        broken = masked.str.contains(_BROKEN)
+        masked = put(masked, broken, _by_piece(masked.filter(broken), _PATHS, _PATH))
+        masked = _by_piece(masked, _RUNS, _TELLING)
         personal = shapes.personal(masked)
         begun = masked.filter(personal).str.extract(f"({self._begin})", 1).fill_null("")
         masked = put(masked, personal, begun + _REDACTED)
@@ -133,11 +139,13 @@ class ErrorLog:
         return parts["before"] + shown + parts["after"]
 
 
-def _by_run(lines: pl.Series) -> pl.Series:
-    """The lines with each run between blanks, quotes and brackets that identifies by its form masked."""
-    runs = pl.DataFrame({"line": range(len(lines)), "run": lines.str.extract_all(_RUNS)}).explode("run")
+def _by_piece(lines: pl.Series, pieces: str, telling: str) -> pl.Series:
+    """The lines with what identifies masked in each of their pieces that is `telling`: the runs between blanks, quotes
+    and brackets; and before that paths as a whole, which the servers write decoded, with the blanks of their numbers.
+    """
+    runs = pl.DataFrame({"line": range(len(lines)), "run": lines.str.extract_all(pieces)}).explode("run")
     each = runs["run"].drop_nulls().unique()
-    each = each.filter(each.str.contains(_TELLING) & ~each.str.contains(_DIGITS))
+    each = each.filter(each.str.contains(telling) & ~each.str.contains(_DIGITS))
     long = each.str.len_chars() > shapes.LONGEST_EXACT
     masked = replace_identifiers(each.zip_with(~long, pl.Series([None], dtype=pl.String).new_from_index(0, len(each))))
     masked = masked.fill_null(_REDACTED)
