@@ -36,7 +36,16 @@ _NO_USERS = frozenset(  # pages and folders that applications keep beside their 
         "checkout payment payments wishlist addresses address history inbox messages list index all me self current "
         "home overview dashboard search find browse autocomplete api ajax help faq about info terms contact count "
         "stats export import css js img images image assets static media fonts icons themes plugins modules pages "
-        "default common lib include includes . .. "
+        "default common lib include includes . .. account section load service services support activity followers "
+        "following subscriptions view show documents downloads guide manual docs agreement terms-of-service "
+        "terms-and-conditions verify-email reset_password change-password photo photos avatar avatars picture groups "
+        "roles permissions area forum community jobs careers team status session devices validate "
+        "anmelden anmeldung abmelden registrieren registrierung konto passwort passwort-vergessen warenkorb merkzettel "
+        "bestellungen rechnungen adressen einstellungen bearbeiten werden satzung beitrag suche liste bereich "
+        "kundenservice hilfe kontakt newsletter referenzen bewertungen vorteile "
+        "connexion deconnexion inscription mot-de-passe commandes panier adresses parametres modifier compte aide "
+        "registro entrar salir acceso iniciar-sesion contrasena pedidos carrito direcciones ajustes editar cuenta "
+        "ayuda accesso esci registrazione ordini carrello indirizzi impostazioni modifica aiuto "
     )
 )
 _PACKAGES = frozenset({"npm", "node_modules", "unpkg", "esm"})  # `@scope` there names a publisher of software
