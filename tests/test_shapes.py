@@ -69,6 +69,7 @@ WAYS: dict[str, Callable[[str], str]] = {
     "fullwidth": lambda c: chr(ord(c) + 0xFEE0) if c.isalnum() or c in "+-.:@_" else c,
     "Arabic": lambda c: chr(0x660 + int(c)) if c.isdigit() else c,
     "Devanagari": lambda c: chr(0x966 + int(c)) if c.isdigit() else c,
+    "circled": lambda c: "\u24ea\u2460\u2461\u2462\u2463\u2464\u2465\u2466\u2467\u2468"[int(c)] if c.isdigit() else c,
     "dot": lambda c: "\u3002" if c == "." else c,
     "blank": lambda c: "\u202f" if c == " " else c,
     "unseen": lambda c: f"{c}\u200b",
@@ -104,7 +105,7 @@ def test_lookalikes_are_what_unicode_says() -> None:
     for each, plain in lookalikes._meant().items():
         character = each if len(each) == 1 else each.encode("latin-1").decode()
         if plain.isdigit():
-            assert unicodedata.decimal(character) == int(plain)
+            assert unicodedata.digit(character) == int(plain)
         elif plain and character not in "\u2010\u2011\u2212\u3002\uff61":
             assert unicodedata.normalize("NFKC", character) == plain
     digits = {chr(point) for point in range(0x80, 0x110000) if unicodedata.category(chr(point)) == "Nd"}

@@ -1,7 +1,7 @@
 """ASCII characters that others stand for: fullwidth forms, digits of other scripts, further dots, hyphens and blanks.
 
-Browsers read an address also in fullwidth digits (UTS 46), and people copy telephone numbers with hyphens that do not
-break. Only what shapes are made of is folded: letters, digits, `.:@-_+` and the blank; never what
+Browsers read an address also in fullwidth and in circled digits (UTS 46), and people copy telephone numbers with
+hyphens that do not break. Only what shapes are made of is folded: letters, digits, `.:@-_+` and the blank; never what
 divides a path. Characters that nobody sees (soft hyphens, joiners) are dropped.
 """
 
@@ -16,6 +16,7 @@ _ZEROS = (  # Unicode 14, general category Nd: each begins a row of ten digits
     "116c0 11730 118e0 11950 11c50 11d50 11da0 16a60 16ac0 16b50 1d7ce 1d7d8 1d7e2 1d7ec 1d7f6 1e140 1e2f0 1e950 1fbf0"
 )
 _FULLWIDTH = "+-.:@_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_CIRCLED = "\u24ea\u2460\u2461\u2462\u2463\u2464\u2465\u2466\u2467\u2468"
 _FURTHER = {
     ".": "\u2024\u3002\ufe52\uff61",
     ":": "\ufe55",
@@ -31,6 +32,7 @@ def _meant() -> dict[str, str]:
     """What each stands for: as a character, and as the bytes of its UTF-8 that percent-decoding leaves."""
     found = {chr(int(zero, 16) + digit): str(digit) for zero in _ZEROS.split() for digit in range(10)}
     found |= {chr(ord(plain) + 0xFEE0): plain for plain in _FULLWIDTH}
+    found |= {each: str(digit) for digit, each in enumerate(_CIRCLED)}
     found |= {each: plain for plain, several in _FURTHER.items() for each in several}
     return found | {each.encode().decode("latin-1"): plain for each, plain in found.items()}
 
