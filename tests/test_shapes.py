@@ -91,6 +91,18 @@ def test_each_way_to_write_a_character_is_undone(meant: str, data: st.DataObject
     assert shapes.decode_series(pl.Series([sent, None, "x"])).to_list() == [meant, None, "x"]
 
 
+@given(st.text(st.sampled_from("%25x391.é\uff10"), max_size=40))
+def test_the_stages_of_a_text_are_those_of_a_column(sent: str) -> None:
+    """As sent, decoded once, twice, to the end: what one text becomes on its way, a column becomes."""
+    becomes = [shapes.decode_times(sent, times) for times in range(shapes.STAGES)] + [shapes.decode(sent)]
+    on_the_way = [each.text for at, each in enumerate(becomes) if at and each.text != becomes[at - 1].text]
+    in_column = [stage[0] for stage in shapes.stages(pl.Series([sent]))]
+    assert [each for at, each in enumerate(in_column) if each != ([sent, *in_column])[at]] == on_the_way
+    for each in becomes:
+        assert len(each.starts) == len(each.text) + 1
+        assert each.sent((0, len(each.text))) == (0, len(sent)) or not each.text
+
+
 @given(st.text(st.sampled_from("%uUxX\\0149dD8eE\uff10\uff21\u200b\u3002\xa0\xc2Ù\u0661é%5"), max_size=60))
 def test_a_column_is_decoded_as_one_text_is(sent: str) -> None:
     """Any mixture of escapes, halves of escapes, surrogates and lookalikes: the same text both ways, in order."""
@@ -152,8 +164,9 @@ def test_every_email_is_found(email: str, before: str) -> None:
 
 @given(st.text(st.sampled_from('aB1-_.:@%/0xX+ey9Ff25DE89é\n\\ "'), max_size=200))
 def test_the_quick_question_never_says_no_where_the_exact_one_says_yes(text: str) -> None:
-    """The pre-filter in a column may be wrong in one direction only; a text counts as sent, and decoded."""
-    expected = shapes.holds_personal(shapes.decode(text).text) or shapes.holds_personal(text)
+    """The pre-filter in a column may be wrong in one direction only; a text counts as sent, and as it is decoded."""
+    read = [shapes.decode(text), *(shapes.decode_times(text, times) for times in range(shapes.STAGES))]
+    expected = any(shapes.holds_personal(each.text) for each in read)
     assert shapes.personal(pl.Series([text])).to_list() == [expected]
 
 

@@ -63,6 +63,17 @@ def decode(sent: str) -> Decoded:
     return Decoded(plain, (*starts, len(sent)))
 
 
+def decode_times(sent: str, times: int) -> Decoded:
+    """`sent` with its `%HH` undone so often, and nothing else: what a reader sees who decodes that often."""
+    text, starts = sent, list(range(len(sent)))
+    for _ in range(times):
+        kept = list(_USUAL_ESCAPE.finditer(text))
+        for found in reversed(kept):
+            text = f"{text[: found.start()]}{chr(int(found[1], 16))}{text[found.end() :]}"
+            del starts[found.start() + 1 : found.end()]
+    return Decoded(text, (*starts, len(sent)))
+
+
 def _escape_at_end(text: list[str]) -> int:
     """The length of the escape that a text of hexadecimal digits at its end ends with; 0 where it ends with none."""
     if len(text) < 3 or text[-2] not in _HEX:
@@ -78,26 +89,52 @@ def _escape_at_end(text: list[str]) -> int:
 _WIDE = ("%u", "%U", "\\u")
 _ESCAPES, _CHARACTERS = [f"%{number:02x}" for number in range(256)], [chr(number) for number in range(256)]
 _PASSES = 8  # in columns; what is encoded more often goes the exact way
+STAGES = 3  # as a text was sent, decoded once, twice
 _USUAL = "%[0-9A-Fa-f]{2}"
+_USUAL_ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
 _UNUSUAL = r"(?:%[uU]|\\u)[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}"
 ENCODED = rf"{_USUAL}|{_UNUSUAL}|[^\x00-\x7f]"
 """What a text has that is another one when it is decoded: an escape, or a character that may be a lookalike."""
+
+
+def stages(values: pl.Series) -> Iterator[pl.Series]:
+    """What the values become: `%HH` undone once, twice, all decoded until stable; nothing where they stay as they are.
+
+    `%91.44.26.11` is an address to whoever reads it, while decoding takes the first number for an escape.
+    """
+    decoded = values
+    for _ in range(STAGES - 1):
+        before, decoded = decoded, _once(decoded)
+        if decoded is before:
+            break
+        yield decoded
+    stable = decode_series(decoded)
+    if stable is not decoded:
+        yield stable
+
+
+def _once(values: pl.Series) -> pl.Series:
+    mask = sure(values.str.contains(_USUAL))
+    if not mask.any():
+        return values
+    changed = values.filter(mask).str.replace_many(_ESCAPES, _CHARACTERS, ascii_case_insensitive=True)
+    return put(values, mask, changed)
 
 
 def decode_series(values: pl.Series) -> pl.Series:
     """The values, decoded until stable, lookalikes folded (String, same length); nulls stay."""
     decoded = values
     for _ in range(_PASSES):
-        mask = sure(decoded.str.contains(_USUAL))
-        if not mask.any():
+        before, decoded = decoded, _once(decoded)
+        if decoded is before:
             break
-        changed = decoded.filter(mask).str.replace_many(_ESCAPES, _CHARACTERS, ascii_case_insensitive=True)
-        decoded = put(decoded, mask, changed)
     mask = sure(decoded.str.contains(ENCODED))
     if not mask.any():
         return decoded
     left = decoded.filter(mask)
     exact = left.str.contains(f"{_USUAL}|{_UNUSUAL}|{lookalikes()}")
+    if not exact.any():
+        return decoded
     rest = pl.Series([decode(text).text for text in left.filter(exact)], dtype=pl.String)
     return put(decoded, mask, put(left, exact, rest))
 
@@ -290,18 +327,20 @@ def holds_personal(text: str) -> bool:
 
 
 def personal(values: pl.Series) -> pl.Series:
-    """Which values (String) hold an IPv4, IPv6 or e-mail shape, as sent or percent-decoded (Boolean, no nulls).
+    """Which values (String) hold an IPv4, IPv6 or e-mail shape in one of their `stages` (Boolean, no nulls).
 
     A value too long for the exact functions counts as soon as it is suspect.
     """
     mask = sure(values.str.contains(_SIGN))
     if not mask.any():
         return mask
-    sent = values.filter(mask)
-    decoded = decode_series(sent)
-    held = _held(decoded)
-    other = sure(sent != decoded)  # `%91.44.26.11`: decoding takes the first number for an escape
-    return put(mask, mask, put(held, other, held.filter(other) | _held(sent.filter(other))))
+    before = values.filter(mask)
+    held = _held(before)
+    for stage in stages(before):
+        other = sure(stage != before)
+        held = put(held, other, held.filter(other) | _held(stage.filter(other)))
+        before = stage
+    return put(mask, mask, held)
 
 
 def _held(texts: pl.Series) -> pl.Series:

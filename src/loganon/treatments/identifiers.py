@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from functools import reduce
+from operator import or_
 from typing import TypeAlias
 
 import polars as pl
@@ -146,13 +148,13 @@ def replace_identifiers(paths: pl.Series) -> pl.Series:
 
 
 def _suspects(texts: pl.Series) -> pl.Series:
-    """Where a text stands that, percent-decoded or not, may hold something; what has no escape is looked at once."""
+    """Where a text stands that may hold something in one of its stages; what has no escape is looked at once."""
     places = sure(texts.str.contains(_SUSPECT_SENT)).arg_true()
     if places.is_empty():
         return places
     sent = texts.gather(places)
-    decoded = shapes.decode_series(sent)
-    return places.filter(sure(decoded.str.contains(_SUSPECT) | (sent != decoded) & sent.str.contains(_SUSPECT)))
+    hits = [sure(stage.str.contains(_SUSPECT)) for stage in (sent, *shapes.stages(sent))]
+    return places.filter(reduce(or_, hits))
 
 
 def _replace(path: str) -> str:
@@ -164,9 +166,11 @@ def _replace(path: str) -> str:
         if not any(taken[0] <= span[0] and span[1] <= taken[1] for taken, _ in found):
             found = [(taken, other) for taken, other in found if not _overlap(span, taken)] + [(span, name)]
     replaced = _put(path, [(decoded.sent(span), name) for span, name in found])
-    if text == path:
-        return replaced
-    return _put(replaced, _content(replaced, _FINDERS_SENT))  # `%91.44.26.11`, of which decoding takes the first number
+    for times in range(shapes.STAGES if text != path else 0):
+        decoded = shapes.decode_times(replaced, times)
+        found = _content(decoded.text, _FINDERS_SENT)
+        replaced = _put(replaced, [(decoded.sent(span), name) for span, name in found])
+    return replaced
 
 
 def _put(path: str, found: Iterable[tuple[Span, str]]) -> str:
@@ -323,4 +327,4 @@ _FINDERS: tuple[_Finder, ...] = (
     ("token", shapes.find_encoded),
 )
 _FINDERS_SENT = tuple(finder for finder in _FINDERS if finder[0] != "token")
-"""On a path as it was sent the digits of escapes make words look like tokens: `Gesch%C3%A4ftsbedingungen2024`."""
+"""For a path not decoded to its end (`shapes.stages`): digits of escapes make tokens of words (`Gesch%C3%A4fts…`)."""
