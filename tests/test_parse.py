@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from loganon.chunks import MAX_LINE_BYTES, Chunk
 from loganon.formats import Format, load_formats
+from loganon.formats.given import resolve
 from loganon.parse import Parsed, make_parser
 from loganon.parse.mask import mask
 from loganon.parse.template import TemplateParser
@@ -178,6 +179,62 @@ def test_both_ways_agree(name: str, data: st.DataObject) -> None:
     fast, exact = parse(FORMATS[name], text), parse(FORMATS[name], text, fast=False)
     assert told(fast) == told(exact)
     assert exact.exact == exact.lines
+
+
+OWN = {
+    "%h": "203.0.113.7",
+    "%a": "198.51.100.1",
+    "%{c}a": "10.0.0.1",
+    "%A": "192.0.2.1",
+    "%t": "[10/Oct/2026:13:55:36 +0000]",
+    "[%{end:%d/%b/%Y:%T %z}t]": "[11/Oct/2026:00:00:01 +0000]",
+    '"%r"': '"GET /a H"',
+    "%>s": "200",
+    "%s": "301",
+    "%b": "5",
+    "%O": "777",
+    '"%{User-Agent}i"': '"curl/8"',
+    '"%{X-Forwarded-For}i"': '"91.44.26.11"',
+    "%{X-Forwarded-For}i": "91.44.26.11",
+}
+"""Directives with what each writes; several give one column: in `BEST`, the best first."""
+BEST = {"client": ("%h", "%a", "%{c}a"), "status": ("%>s", "%s"), "bytes": ("%b", "%O")}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["%A", "%h", "%t", '"%r"'],
+        ["%{c}a", "%a", "%t", '"%r"'],
+        ["%{X-Forwarded-For}i", "%h", "%t", '"%r"'],
+        ['"%{X-Forwarded-For}i"', "%a", "%h", "%t", '"%r"'],
+        ["%h", "%t", '"%r"', "%>s", "%b", '"%{User-Agent}i"', "%s", "%O"],
+        ["%h", "%t", '"%r"', "%s", "%O", '"%{User-Agent}i"', "%>s", "%b"],
+        ["%h", "%t", '"%r"', "%s", "%>s", "%O"],
+        ["%t", '"%r"', "[%{end:%d/%b/%Y:%T %z}t]"],
+        ["[%{end:%d/%b/%Y:%T %z}t]", "%h", "%t", '"%r"'],
+    ],
+)
+def test_several_directives_for_one_column(names: list[str]) -> None:
+    """Of an operator's own string each column is that of the directive that says most of it, read by column or one by
+    one, wherever the others stand.
+    """
+    fmt = resolve("apache:" + " ".join(names).replace('"', '\\"'))
+    assert fmt is not None
+    line = " ".join(OWN[name] for name in names).encode() + b"\n"
+    fast, exact = parse(fmt, line * 20), parse(fmt, line * 20, fast=False)
+    assert told(fast) == told(exact)
+    assert fast.rows == 20
+    for column, best in BEST.items():
+        expected = next((OWN[name] for name in best if name in names), None)
+        read = {str(value, "ascii") if column == "client" else str(value) for value in _values(fast, column)}
+        assert read == ({expected} if expected else set())
+    time = next(OWN[name] for name in names if name.endswith(("%t", "t]")))
+    assert {f"{moment:[%d/%b/%Y:%H:%M:%S +0000]}" for moment in _values(fast, "time")} == {time}
+
+
+def _values(parsed: Parsed, column: str) -> list[Any]:
+    return parsed.columns[column].to_pylist() if column in parsed.columns else []
 
 
 UNQUOTED = {"aws_apigw_csv", "aws_apigw_http", "aws_apigw_rest", "bunny", "squid"}  # no texts in quotes behind blanks

@@ -169,7 +169,7 @@ class Quotes:
             judge = partial(
                 judge_time, pattern=pattern, raws=raws, end=end, quote=quote, client=_begins_with_client(parts)
             )
-        elif kinds[:4] == ["literal", "status", "literal", "bytes"] and set(texts) == {b" "} and len(kinds) <= 5:
+        elif _are_numbers(parts) and set(texts) == {b" "} and len(kinds) <= 5:
             judge = partial(judge_numbers, end=b" " if len(kinds) == 5 else b"")
         elif set(kinds) <= {"literal"}:
             judge = partial(judge_literal, text=b"".join(texts))
@@ -191,16 +191,24 @@ def _has_quote(part: Piece) -> bool:
 
 
 def _ends_in_time(parts: Sequence[Piece]) -> bool:
-    """The parts end with a time in brackets and a literal."""
+    """The parts end with the time, in brackets, and a literal."""
     kinds = [part.kind for part in parts]
     time = parts[kinds.index("time")]
-    return kinds.count("time") == 1 and time.before == rb"\[" and set(kinds[kinds.index("time") + 1 :]) <= {"literal"}
+    alone = kinds.count("time") == 1 and time.column == "time"
+    return alone and time.before == rb"\[" and set(kinds[kinds.index("time") + 1 :]) <= {"literal"}
 
 
 def _begins_with_client(parts: Sequence[Piece]) -> bool:
-    """The parts begin with the client without an enclosure, and a blank."""
+    """The parts begin with the client without an enclosure, and a blank; another address is not the client."""
     kinds = [part.kind for part in parts[:2]]
-    return kinds == ["client", "literal"] and not parts[0].before and parts[1].text.startswith(b" ")
+    mine = kinds == ["client", "literal"] and parts[0].column == "client"
+    return mine and not parts[0].before and parts[1].text.startswith(b" ")
+
+
+def _are_numbers(parts: Sequence[Piece]) -> bool:
+    """The parts begin with a literal, the status, a literal and the size: those that are read, not others."""
+    kinds = [part.kind for part in parts[:4]]
+    return kinds == ["literal", "status", "literal", "bytes"] and all(p.column for p in parts[1:4:2])
 
 
 def _marked(text: bytes, marks: Iterable[bytes]) -> list[tuple[int, int]]:
