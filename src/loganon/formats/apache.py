@@ -17,7 +17,7 @@ from loganon.formats.directive import LIST, Directive, Token
 
 _DIRECTIVE = re.compile(
     r"%(?P<before>[!<>,0-9]*)(?:\{(?P<argument>[^}]*)\})?(?P<behind>[!<>,0-9]*)"
-    r"(?P<letter>(?<=\})(?:skip|personal|number|word|rest)|\^(?:ti|to|ut)|[a-zA-Z%])"
+    r"(?P<letter>(?<=\})(?:skip|personal|number|word|rest)|\^(?:ti|to|ut|FB)|[a-zA-Z%])"
 )
 _CONFIGURED = re.compile(r'\\(["\\tn])')
 _CONTROLS = {"t": "\t", "n": "\n"}
@@ -56,6 +56,7 @@ _DIRECTIVES = {
     "{ms}T": Directive("duration_ms", "number"),
     "{us}T": Directive("duration_us", "number"),
     "{}T": _NUMBER,
+    "^FB": _NUMBER,
     "k": _NUMBER,
     "v": Directive("host", "host"),
     "V": Directive("host", "host", rank=1),
@@ -74,8 +75,8 @@ _DIRECTIVES = {
     "{cookie}i": Directive("cookie", "header", personal=True),
     "{dnt}i": Directive("dnt", "header", personal=True),
     "{sec-gpc}i": Directive("gpc", "header", personal=True),
-    "{x-forwarded-for}i": Directive("client", "header", personal=True, rank=LIST),
-    "{forwarded}i": Directive("client", "header", personal=True, rank=LIST),
+    "{x-forwarded-for}i": Directive("client", "client", personal=True, rank=LIST),
+    "{forwarded}i": Directive("client", "client", personal=True, rank=LIST),
     "{x-real-ip}i": Directive("client", "header", personal=True, rank=8),
     "{}i": _HEADER,
     "{}o": _HEADER,

@@ -45,7 +45,8 @@ def parse_apache(text: str) -> LogFormat:
     words = _apache_words(text)
     if words and words[0].lower() == "logformat":
         return _apache_format(words)
-    if len(words) == 1 and text.startswith('"') and len(text) > 1:
+    named = len(words) == 2 and "%" not in words[1]
+    if (len(words) == 1 or named) and text.startswith('"') and len(text) > 1:
         return LogFormat("apache", words[0])
     return LogFormat("apache", text)
 

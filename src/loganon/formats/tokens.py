@@ -29,7 +29,7 @@ def tokens_of(template: str, syntax: str) -> list[Token]:
     give the same column only the best has it. ConfigurationError where two directives touch.
     """
     found = apache_directives(template) if syntax == "apache" else nginx_variables(template)
-    return _ranked(_enclosed(_joined_times(found)))
+    return _ranked(_enclosed(_joined_queries(_joined_times(found))))
 
 
 def check_tokens(tokens: Sequence[Token]) -> None:
@@ -63,6 +63,20 @@ def _joined_times(tokens: Sequence[Token]) -> list[Token]:
         joined = _join(found, token)
         if joined is not None:
             found = joined
+        else:
+            found.append(token)
+    return found
+
+
+def _joined_queries(tokens: Sequence[Token]) -> list[Token]:
+    """A path and the query behind it (`%U%q`) are one target, as in a request line: a query begins with `?`, or is
+    empty. nginx's `$uri$is_args$args` is none: without a query it writes `-` for the last.
+    """
+    found: list[Token] = []
+    for token in tokens:
+        path, query = (each.directive for each in (found[-1] if found else token, token))
+        if path is not None and query is not None and path.column == "path" and query.kind == "query":
+            found[-1] = replace(found[-1], text=found[-1].text + token.text)
         else:
             found.append(token)
     return found
