@@ -59,17 +59,33 @@ def values(parsed: Parsed) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("name", [name for name, fmt in FORMATS.items() if fmt.dialect == "template"])
-@pytest.mark.parametrize("prefix", [*PREFIXES, "docker"])
+@pytest.mark.parametrize("prefix", [*PREFIXES, "docker", "quotes"])
 def test_every_format_in_every_wrapper(name: str, prefix: str) -> None:
     """A wrapped line gives what the line gives, in the format that it has."""
     fmt = FORMATS[name]
     line = next(example.line for example in fmt.examples if example.reject is None).encode()
-    wrapped = docker(line) if prefix == "docker" else PREFIXES[prefix] + line
+    wrapped = PREFIXES[prefix] + line if prefix in PREFIXES else docker(line) if prefix == "docker" else b'"%s"' % line
     assert values(read(fmt, wrapped + b"\n")) == values(read(fmt, line + b"\n"))
     found, plain = detect([wrapped], FORMATS.values()), detect([line], FORMATS.values())
     assert found.format is plain.format
     assert found.wrapper is not None
     assert plain.wrapper is None
+
+
+def test_a_line_in_quotes() -> None:
+    """A quote before a line and one behind it are no part of it, nor the CR behind it; a line that begins or ends with
+    a quote of its own keeps it, also among others.
+    """
+    expected = values(read(FORMATS["combined"], LINE + b"\n"))
+    for end in (b"\n", b"\r\n", b""):
+        assert values(read(FORMATS["combined"], b'"' + LINE + b'"' + end)) == expected
+    listed = b'"198.51.100.1, 10.0.0.1"' + LINE.removeprefix(b"203.0.113.7") + b"\n"
+    assert values(read(FORMATS["combined"], listed))["client"] == [b'"198.51.100.1, 10.0.0.1"']
+    both = (b'"' + LINE + b'"\n') * 3 + LINE + b"\n"
+    assert values(read(FORMATS["combined"], both)) == values(read(FORMATS["combined"], (LINE + b"\n") * 4))
+    long = b'"a %s"\n' % (b"b" * MAX_LINE_BYTES)
+    parsed = read(FORMATS["combined"], both + long)
+    assert (parsed.rows, parsed.rejected) == (4, {"too_long": 1})
 
 
 def test_a_line_cut_into_parts_is_one() -> None:
@@ -151,13 +167,13 @@ def test_first_lines_that_do_not_tell() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(
-    data=st.lists(st.sampled_from([*PREFIXES.values(), LINE, b"\n", b"P ", b'{"log":"', b'\\n"}', b"\xff"])).map(
+    data=st.lists(st.sampled_from([*PREFIXES.values(), LINE, b"\n", b"P ", b'{"log":"', b'\\n"}', b"\xff", b'"'])).map(
         b"".join
     )
 )
 def test_unwrapping_never_raises(data: bytes) -> None:
     """Whatever the bytes, no line is added."""
-    for kind in ("syslog", "cri", "docker", "times", "kubectl with times", "compose with times"):
+    for kind in ("syslog", "cri", "docker", "quotes", "times", "kubectl with times", "compose with times"):
         assert unwrap(data, kind).count(b"\n") <= data.count(b"\n") + 1
     read(FORMATS["combined"], data)
 

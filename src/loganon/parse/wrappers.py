@@ -6,6 +6,7 @@ r"""What syslog and container runtimes write around a line: detected and taken o
     cri      `2026-10-10T06:05:27.1Z stdout F `; a line that was cut into parts (`P`) is joined
     compose  `name  | `, as `docker compose logs` shows it
     kubectl  `[pod/web-0/nginx] `, as `kubectl logs --prefix` shows it
+    quotes   `"…"`, a quote before the line and one behind it, as LiteSpeed's and CyberPanel's log formats have them
     stamp    `2026-10-10T06:05:27.1Z `, as `kubectl logs --timestamps` and `docker logs -t` do; behind these two, too
     docker   `{"log":"…\\n","stream":"stdout","time":"…"}`, the json-file driver; parts (without `\\n`) are joined, too
 
@@ -38,6 +39,7 @@ _CRI_MARKS = ((b" P ",), (b" stdout P ", b" stderr P "))
 _COMPOSE = re.compile(rb"^[a-z0-9][a-z0-9_.-]{0,127} +\| ", re.MULTILINE)
 _POD = re.compile(rb"^\[pod/[a-z0-9][a-z0-9.-]{0,252}/[a-z0-9][a-z0-9-]{0,62}\] ", re.MULTILINE)
 _STAMP = re.compile(rb"^" + ISO + rb" ", re.MULTILINE)
+_QUOTES = re.compile(rb'^"([^" \r\n]++ [^\n]*)"(?=\r?$)', re.MULTILINE)
 _STAMPED_COMPOSE = re.compile(_COMPOSE.pattern + _STAMP.pattern[1:], re.MULTILINE)
 _STAMPED_POD = re.compile(_POD.pattern + _STAMP.pattern[1:], re.MULTILINE)
 _DOCKER = re.compile(rb'\{ ?"log": ?"')
@@ -114,6 +116,11 @@ class Unwrapped:
 
 def _without_prefix(data: bytes, pattern: re.Pattern[bytes]) -> bytes:
     return pattern.sub(b"", data) if not has_long_line(data) else _by_line(data, lambda line: pattern.sub(b"", line))
+
+
+def _without_quotes(data: bytes) -> bytes:
+    whole = not has_long_line(data)
+    return _QUOTES.sub(rb"\1", data) if whole else _by_line(data, lambda line: _QUOTES.sub(rb"\1", line))
 
 
 def _without_cri(data: bytes) -> bytes:
@@ -227,9 +234,10 @@ _PREFIXES = {
     "kubectl": _POD,
     TIMES: _STAMP,
 }
-_PATTERNS = {"docker": _DOCKER, "cri": _CRI, **_PREFIXES}
+_PATTERNS = {"docker": _DOCKER, "cri": _CRI, "quotes": _QUOTES, **_PREFIXES}
 _KINDS: Mapping[str, Callable[[bytes], bytes]] = {
     "docker": _without_docker,
     "cri": _without_cri,
+    "quotes": _without_quotes,
     **{kind: partial(_without_prefix, pattern=pattern) for kind, pattern in _PREFIXES.items()},
 }
