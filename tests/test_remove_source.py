@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -87,6 +90,31 @@ def test_a_writer_has_it_open(store: Path, tmp_path: Path) -> None:
     assert log.read_bytes() == LOG + late.encode()
     assert removing(store, [log]).counted == 1
     assert not log.exists()
+
+
+def test_a_writer_opens_it_while_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opens the log for writing in that very moment keeps it from going, and the signal that the kernel sends
+    for it ends no process: it is one that is ignored where nobody asks for it.
+    """
+    log = write(tmp_path / "a.log", LOG)
+    seen: list[int] = []
+    before = signal.signal(signal.SIGIO, lambda number, _frame: seen.append(number))
+    fstat = os.fstat
+
+    def opened(descriptor: int) -> os.stat_result:
+        with suppress(BlockingIOError):  # under a lease the kernel lets it wait
+            os.close(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK))
+        return fstat(descriptor)
+
+    monkeypatch.setattr(os, "fstat", opened)
+    try:
+        reason = remove_counted(entry(log))
+    finally:
+        signal.signal(signal.SIGIO, before)
+    assert (reason, seen) == ("a writer has it open", [])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.log"]
+    monkeypatch.undo()
+    assert remove_counted(entry(log)) is None
 
 
 def test_bytes_are_pending(store: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import fcntl
 import os
 import re
 import secrets
+import signal
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ def _difference(log: Counted, descriptor: int) -> str | None:
     if not stat.S_ISREG(found.st_mode) or (found.st_dev, found.st_ino) != (log.device, log.inode):
         return "another file has taken its place"
     try:  # the kernel grants a read lease only where nobody has the file open for writing
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # who opens it meanwhile would send SIGIO, which ends us
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
         if error.errno == errno.EAGAIN:
@@ -110,6 +112,8 @@ def _difference(log: Counted, descriptor: int) -> str | None:
         return f"whether a writer has it open cannot be told ({_reason(error)})"
     if os.fstat(descriptor).st_size != log.size:  # tested under the lease: nobody can write any more
         return "it has grown"
+    if fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_RDLCK:  # whoever opens it waits for us
+        return "a writer has it open"
     return None
 
 
