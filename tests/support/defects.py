@@ -237,6 +237,79 @@ def unused_value(store: Path) -> None:
     cell(store).write_bytes(sink.getvalue())
 
 
+def again(store: Path, **how: object) -> None:
+    """The same rows and keys, written in another way."""
+    table, footer = pq.ParquetFile(cell(store)).read().replace_schema_metadata(None), notes_of(cell(store))
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", store_schema=False, **how) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(footer)
+    cell(store).write_bytes(sink.getvalue())
+
+
+def split_file(store: Path) -> tuple[bytes, bytes]:
+    """A cell's pages, and its footer without length and magic number."""
+    data = cell(store).read_bytes()
+    start = len(data) - int.from_bytes(data[-8:-4], "little") - 8
+    return data[:start], data[start:-8]
+
+
+def join_file(store: Path, pages: bytes, footer: bytes) -> None:
+    cell(store).write_bytes(pages + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+
+
+def page_index_with_more(store: Path) -> None:
+    """Between a page index and the footer stands a text."""
+    again(store, write_page_index=True)
+    pages, footer = split_file(store)
+    join_file(store, pages + EMAIL.encode(), footer)
+
+
+def row_group_of_nothing(store: Path) -> None:
+    """A row group without rows follows, and its column's dictionary could hold any text."""
+    table = pq.ParquetFile(cell(store)).read().replace_schema_metadata(None)
+    footer, sink = notes_of(cell(store)), pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", store_schema=False) as writer:
+        writer.write_table(table)
+        writer.write_table(table.slice(0, 0))
+        writer.add_key_value_metadata(footer)
+    cell(store).write_bytes(sink.getvalue())
+
+
+def unknown_field(store: Path) -> None:
+    """The footer ends with a field that no library knows, and each leaves out: number 30, a text."""
+    pages, footer = split_file(store)
+    join_file(store, pages, footer[:-1] + bytes([0x08, 60, len(EMAIL)]) + EMAIL.encode() + b"\0")
+
+
+def named_root(store: Path) -> None:
+    """The group of all columns, which no reader names, has another name than `schema`."""
+    pages, footer = split_file(store)
+    join_file(store, pages, footer.replace(b"\x06schema", bytes([len(EMAIL)]) + EMAIL.encode()))
+
+
+def longer_column(store: Path) -> None:
+    """The last column is said to go on behind its last page, where a text stands."""
+    pages, footer = split_file(store)
+    group = pq.read_metadata(cell(store)).row_group(0)
+    size = group.column(group.num_columns - 1).total_compressed_size
+    before, name, after = footer.rpartition(b"\x05bytes")
+    assert name
+    assert size < 116
+    old, new = (bytes([0x16, 2 * n & 127 | 128, n >> 6]) if n > 63 else bytes([0x16, 2 * n]) for n in (size, size + 11))
+    assert old in after
+    join_file(store, pages + ADDRESS.encode(), before + name + after.replace(old, new, 1))
+    assert pq.read_metadata(cell(store)).row_group(0).column(7).total_compressed_size == size + 11
+
+
+def statistics_of_a_page(store: Path) -> None:
+    """The head of a page, which no statistics of the column repeat, says of its sums what no row bears out."""
+    pages, footer = split_file(store)
+    greatest = struct.pack("<q", max(pq.ParquetFile(cell(store)).read()["bytes"].to_pylist()))
+    at = pages.rindex(greatest, 0, pages.rindex(b"\x28\xb5\x2f\xfd"))  # the last page's rows: a frame of zstd
+    join_file(store, pages[:at] + struct.pack("<q", 1 << 40) + pages[at + 8 :], footer)
+
+
 def between_pages(store: Path) -> None:
     data = cell(store).read_bytes()
     footer = int.from_bytes(data[-8:-4], "little") + 8
@@ -457,6 +530,13 @@ DEFECTS = {
     "statistics of no row": _store("hidden", other_statistics),
     "statistics that leave rows out": _store("hidden", narrowed_statistics),
     "statistics of no calendar": _store("hidden", statistics_of_no_calendar),
+    "statistics of a page": _store("hidden", statistics_of_a_page),
+    "a page index": _store("hidden", lambda store: again(store, write_page_index=True)),
+    "bytes behind a page index": _store("hidden", page_index_with_more),
+    "a row group without rows": _store("hidden", row_group_of_nothing),
+    "a text that no library knows": _store("hidden", unknown_field),
+    "a name of all columns": _store("hidden", named_root),
+    "a column longer than its pages": _store("hidden", longer_column),
     "metadata of a column": _store("keys", metadata_of_a_column),
     "another maker": _store("hidden", another_maker),
     "the key in the store": _store("key foreign", lambda store: file_in(store, "key", KEY.secret)),

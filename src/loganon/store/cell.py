@@ -120,6 +120,7 @@ def _writer(sink: pa.BufferOutputStream, schema: pa.Schema) -> pq.ParquetWriter:
         version="2.6",
         write_statistics=[f.name for f in schema if not (pa.types.is_string(f.type) or pa.types.is_dictionary(f.type))],
         store_schema=False,
+        write_page_index=False,
         dictionary_pagesize_limit=_DICTIONARY_BYTES,
     )
 

@@ -19,10 +19,10 @@ from loganon.store.layout import RESTORED, CellName
 from loganon.verify.clauses import columns_of
 from loganon.verify.findings import Findings, count_of
 from loganon.verify.footers import find_in_footer, is_maker, is_sound
+from loganon.verify.pages import find_hidden
 from loganon.verify.values import Judge, list_versions, make_judges, plain_domains
 from loganon.verify.view import View
 
-_ENDS = 4 + 8  # "PAR1"; the footer's length and "PAR1"
 _TIME = "time"
 _DOMAIN = "domain"
 ANSWER = "answer"
@@ -91,7 +91,7 @@ class CellReader:
             return None
 
     def _check_file(self, name: CellName, data: bytes, table: pa.Table) -> None:
-        """The footer's keys, and what bytes, statistics and dictionaries hold besides the rows."""
+        """The footer's keys, and what bytes, statistics, indexes and dictionaries hold besides the rows."""
         metadata = pq.read_metadata(pa.BufferReader(data))
         wrong, personal = find_in_footer(metadata.metadata or {})
         for what in wrong:
@@ -100,13 +100,10 @@ class CellReader:
             self._add("hidden", name, "a footer names another program than the one that writes cells")
         for key in personal:
             self._add("address", name, f"{key} of a footer is shaped like an address or an e-mail")
-        pages = sum(chunk.total_compressed_size for chunk in _chunks(metadata))
-        if not _has_indexes(metadata) and pages + metadata.serialized_size + _ENDS != len(data):
-            self._add("hidden", name, "bytes that belong to no column and no footer")
         for column in _unused(table):
             self._add("hidden", name, f"values in {column} that no row uses")
-        for column in _foreign_statistics(metadata, table):
-            self._add("hidden", name, f"statistics of {column} that no row bears out")
+        for what in find_hidden(data, table):
+            self._add("hidden", name, what)
 
     def _check_stamp(self, name: CellName, footer: Footer) -> None:
         store = self._view.store
@@ -230,20 +227,6 @@ def _stated_rows(data: bytes) -> int | None:
     return int(found) if found.isdigit() else None
 
 
-def _chunks(metadata: pq.FileMetaData) -> Iterator[pq.ColumnChunkMetaData]:
-    for group in range(metadata.num_row_groups):
-        for column in range(metadata.num_columns):
-            yield metadata.row_group(group).column(column)
-
-
-def _has_indexes(metadata: pq.FileMetaData) -> bool:
-    """True for a file with page indexes or Bloom filters, which another version of the library may add."""
-    return any(
-        chunk.has_offset_index or chunk.has_column_index or getattr(chunk, "bloom_filter_offset", None)
-        for chunk in _chunks(metadata)
-    )
-
-
 def _dictionary(column: pa.ChunkedArray) -> pa.Array:
     """The column's distinct values, those of its dictionary that no row uses included."""
     whole = column.unify_dictionaries()
@@ -257,41 +240,3 @@ def _unused(table: pa.Table) -> Iterator[str]:
             used = pc.unique(pa.chunked_array([chunk.indices for chunk in whole.chunks], column.type.index_type))
             if len(used) - used.null_count < len(_dictionary(column)):
                 yield name
-
-
-def _foreign_statistics(metadata: pq.FileMetaData, table: pa.Table) -> Iterator[str]:
-    """The columns with a statistic that the rows do not bear out: by such a one readers leave rows out.
-
-    Of texts, which only older cells have it of, it must be a value of some row, since it may be cut; of all else it is
-    what the rows of the group give.
-    """
-    begin = 0
-    found: dict[str, None] = {}
-    for group in range(metadata.num_row_groups):
-        each = metadata.row_group(group)
-        rows = table.slice(begin, each.num_rows)
-        begin += each.num_rows
-        for chunk in (each.column(column) for column in range(each.num_columns)):
-            name, stated = chunk.path_in_schema, chunk.statistics
-            if name in rows.column_names and stated is not None and not _bears_out(rows[name], stated):
-                found[name] = None
-    yield from found
-
-
-def _bears_out(rows: pa.ChunkedArray, statistics: pq.Statistics) -> bool:
-    """Whether the rows are as stated, as far as a policy's columns have such a type: a cell of others is found anyway.
-
-    Numbers are compared as they are stored: a stated time may be one that no calendar has.
-    """
-    if statistics.has_null_count and statistics.null_count != rows.null_count:
-        return False
-    if pa.types.is_dictionary(rows.type):
-        return not statistics.has_min_max or {statistics.min, statistics.max} <= set(_dictionary(rows).to_pylist())
-    if pa.types.is_timestamp(rows.type):
-        rows = rows.cast(pa.int64())
-    if not (pa.types.is_signed_integer(rows.type) or pa.types.is_boolean(rows.type)):
-        return True
-    if statistics.has_distinct_count and statistics.distinct_count != pc.count_distinct(rows).as_py():
-        return False
-    ends = pc.min_max(rows).as_py()
-    return not statistics.has_min_max or (statistics.min_raw, statistics.max_raw) == (ends["min"], ends["max"])
