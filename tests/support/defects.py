@@ -145,9 +145,9 @@ def table_left(store: Path) -> None:
     shutil.copy2(cell(store, CUTOFF), folder)
 
 
-def append_deletion(store: Path, day: str, state: str) -> None:
+def append_deletion(store: Path, day: str, state: str, **more: str) -> None:
     path = store / "_loganon/deletions.jsonl"
-    entry = json.loads(path.read_text().splitlines()[-1]) | {"partition": day, "state": state}
+    entry = json.loads(path.read_text().splitlines()[-1]) | {"partition": day, "state": state} | more
     path.write_text(path.read_text() + json.dumps(entry) + "\n")
 
 
@@ -524,6 +524,15 @@ DEFECTS = {
     "an e-mail in the state": _store("address keys", lambda s: edit_json(s / "_loganon/state.json", note=EMAIL)),
     "an e-mail in the deletion record": _store(
         "address", lambda s: file_in(s, "_loganon/deletions.jsonl", json.dumps({"rule": EMAIL}).encode())
+    ),
+    "an e-mail in the lock": _store("keys", lambda s: file_in(s, "_loganon/lock", EMAIL.encode())),
+    "an e-mail in the reserve": _store("keys", lambda s: file_in(s, "_loganon/reserve", b"\xff" * 99 + EMAIL.encode())),
+    "an e-mail beside a table's id": _store(
+        "address keys", lambda s: file_in(s, "access/_table.json", json.dumps({"id": "0" * 32, "of": EMAIL}).encode())
+    ),
+    "a key in the deletion record": _store("keys", lambda s: append_deletion(s, "2026-11-10", "done", client="x")),
+    "a key in the record of the quarantine": _store(
+        "keys", lambda s: file_in(s, "_loganon/quarantine.jsonl", b'{"version":1,"client":"x"}\n')
     ),
     "a value that no row uses": _store("hidden address", unused_value),
     "bytes between the pages": _store("hidden", between_pages),

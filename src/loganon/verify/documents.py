@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from loganon.store import PolicyStamp, Record
-from loganon.store.layout import PRIVATE_NAME, SOURCES, STATE_FILE, STORE_FILE, record_file
+from loganon.store.layout import PRIVATE_NAME, SOURCES, STATE_FILE, STORE_FILE, TABLE, TABLE_ID, record_file
 from loganon.store.manifest import Manifest, State, encode_manifest, encode_state
 from loganon.store.records import encode_record
 from loganon.store.tree import FILE
@@ -15,7 +15,9 @@ from loganon.verify.findings import Findings, count_of, count_personal
 from loganon.verify.footers import texts_of
 from loganon.verify.view import View
 
-_LOGS = tuple(f"{PRIVATE_NAME}/{name}" for name in ("deletions.jsonl", "quarantine.jsonl", "commit.json"))
+_DELETIONS, _QUARANTINE = f"{PRIVATE_NAME}/deletions.jsonl", f"{PRIVATE_NAME}/quarantine.jsonl"
+_COMMIT, _TABLE_FILE = f"{PRIVATE_NAME}/commit.json", f"{TABLE}/{TABLE_ID}"
+_LOCK, _RESERVE = f"{PRIVATE_NAME}/lock", f"{PRIVATE_NAME}/reserve"
 
 
 def _keys(text: bytes | str) -> frozenset[str]:
@@ -35,7 +37,13 @@ _EXAMPLES = {
     STATE_FILE: encode_state(State()),
     STORE_FILE: encode_manifest(Manifest("", datetime(1970, 1, 1, tzinfo=UTC), PolicyStamp("", "", ""), "", None)),
 }
-_KNOWN = {path: _keys(example) for path, example in _EXAMPLES.items()}
+_KNOWN = {path: _keys(example) for path, example in _EXAMPLES.items()} | {
+    _DELETIONS: frozenset(("version", "partition", "files", "rows", "bytes", "rule", "policy_sha256", "state", "time")),
+    _QUARANTINE: frozenset(("version", "partition", "cell", "file", "size", "reason", "time")),
+    _TABLE_FILE: frozenset(("version", "id")),
+}
+_NO_TEXT = 0x80
+"""The least byte that is no character of ASCII."""
 _OPEN = ("lines.", "owed.")
 """Objects with a key for each outcome or source, which other checks look at."""
 
@@ -44,7 +52,8 @@ def check_documents(view: View, findings: Findings, records: Iterable[str]) -> N
     """Every private file. Labels of streams, and the policy's text, are the operator's."""
     present = {entry.path for entry in view.entries if entry.kind == FILE} | view.staged.keys()
     paths = {f"{SOURCES}/{record_file(source)}": SOURCES for source in records}
-    paths |= {path: path for path in (STATE_FILE, STORE_FILE, *_LOGS) if path in present}
+    documents = (STATE_FILE, STORE_FILE, _DELETIONS, _QUARANTINE, _COMMIT, _TABLE_FILE)
+    paths |= {path: path for path in documents if path in present}
     for path, kind in paths.items():
         try:
             lines = view.read(path).decode("utf-8", "replace").splitlines()
@@ -59,6 +68,19 @@ def check_documents(view: View, findings: Findings, records: Iterable[str]) -> N
         strange = _strange(lines, kind)
         if strange:
             findings.add("keys", path, f"{count_of(strange, 'key')} that loganon does not write")
+    for path in filter(present.__contains__, (_LOCK, _RESERVE)):
+        _check_bare(view, findings, path)
+
+
+def _check_bare(view: View, findings: Findings, path: str) -> None:
+    """The lock is empty, and the reserve holds no character of ASCII."""
+    try:
+        data = view.read(path)
+    except OSError as error:
+        findings.add("keys", path, f"a file cannot be read ({error.strerror})")
+        return
+    if data and (path == _LOCK or min(data) < _NO_TEXT):
+        findings.add("keys", path, "bytes that loganon does not write")
 
 
 def check_labels(findings: Findings, records: Mapping[str, Record]) -> None:
@@ -69,7 +91,7 @@ def check_labels(findings: Findings, records: Mapping[str, Record]) -> None:
 
 
 def _strange(lines: Iterable[str], kind: str) -> int:
-    """How many keys are none of this kind's; of the logs none is said to be."""
+    """How many keys are none of this kind's; of a journal, which is read elsewhere, none is said to be."""
     known = _KNOWN.get(kind)
     if known is None:
         return 0
