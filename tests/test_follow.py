@@ -914,6 +914,29 @@ def test_a_pipe_while_the_store_fails(tmp_path: Path, monkeypatch: pytest.Monkey
     assert following.end()["counted"] == 120
 
 
+@pytest.mark.parametrize("days", [400, -3])
+def test_a_pipe_while_the_clock_is_not_believed(tmp_path: Path, days: int) -> None:
+    """What comes by a pipe while the clock is far off waits until it is right, and is judged then: a line that was
+    dated by the clock of next year is `future`, as it is in a file, and does not stand until that year's day."""
+    feed = Given()
+    following = Following(tmp_path, lives=[Live("-", feed)])
+    feed.data = b"".join(LOG[:60])
+    following(times=2)
+    assert hours_of(following.store) == counts_of(LOG[:60])
+    step = timedelta(days=days)
+    following.clock.time += step
+    feed.data = b"".join(LOG[60:]) + line(following.clock.time)
+    following(times=4)
+    assert [type(error) for error in following.said.errors] == [CheckError]
+    following.clock.time -= step
+    following(LONGEST_BACKOFF, times=2)
+    feed.ended = True
+    answer = following.end()
+    late = [line(NOW + step)] if days < 0 else []
+    assert hours_of(following.store) == counts_of(LOG + late)
+    assert answer["rejected"]["future"] == (1 if days > 0 else 0)
+
+
 @pytest.mark.parametrize("name", ["last_commit", "records", "cutoff"])
 def test_a_store_that_fails_as_it_is_opened(
     tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from loganon import job
 from loganon.errors import BusyError, ConfigurationError, InternalError, LoganonError
 from loganon.following.figures import Figures, Totals, figures_of
 from loganon.following.pace import Pace, Terms, Ticker
@@ -166,7 +165,8 @@ class Follower:
                     self._troubles.over(subject, f"{log}: {ended}")
 
     def _take(self, *, hurry: bool) -> None:
-        for error in self._session.take(self._ticker.now() + job.AHEAD, hurry=hurry):
+        clock = replace(self._terms.clock, now=self._ticker.now())
+        for error in self._session.take(clock, hurry=hurry):
             self._totals.summary.report(error)
 
     # --- when ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loganon import job
 from loganon.chunks import Window
-from loganon.errors import CannotWriteError, LoganonError
+from loganon.errors import CannotWriteError, CheckError, LoganonError
 from loganon.following.databases import Databases
 from loganon.following.intake import Intake
 from loganon.following.troubles import Teller, Troubles
@@ -117,12 +117,16 @@ class Session:
         summary.sealed += found.sealed
         self.last_retention = clock.now
 
-    def take(self, latest: datetime, *, hurry: bool) -> list[LoganonError]:
-        """What has come by standard input and syslog becomes rows; why that of a source that has ended did not."""
+    def take(self, clock: job.Clock, *, hurry: bool) -> list[LoganonError]:
+        """What has come by standard input and syslog becomes rows; why that of a source that has ended did not.
+
+        By a clock that is not believed nothing is read: what it dated would be stored when it is right again. The next
+        attempt says so.
+        """
         failed: list[LoganonError] = []
-        if self._window is None:
+        if self._window is None or not self._believes(clock, self._window):
             return failed
-        window = replace(self._window, latest=latest)
+        window = replace(self._window, latest=clock.now + job.AHEAD)
         for intake in self.intakes:
             subject = f"{LIVE}{intake.live.log}"
             try:
@@ -151,7 +155,7 @@ class Session:
             if not self._searched or (retain and self.last_retention is not None):
                 self._search(opened)
             try:
-                self._store_lives(clock.now, wait, summary)
+                self._store_lives(clock, wait, summary)
                 self._store_logs(opened, clock.now, wait, summary, final=final)
             finally:
                 if retain:
@@ -159,6 +163,15 @@ class Session:
         finally:
             for text in summary.warnings:
                 self._troubles.note(text)
+
+    def _believes(self, clock: job.Clock, window: Window) -> bool:
+        if self._opened is None:  # the next attempt opens it, and asks the same
+            return True
+        try:
+            job.next_cutoff(window.cutoff, self.last_commit, self._opened.policy, clock)
+        except CheckError:
+            return False
+        return True
 
     def _current(self, now: datetime) -> _Opened:
         """The open store, opened again where its policy has been changed, or another store has taken its place.
@@ -249,15 +262,15 @@ class Session:
         self._searched = True
         self._watch.search(since)
 
-    def _store_lives(self, now: datetime, wait: timedelta, summary: Summary) -> None:
-        for error in self.take(now + job.AHEAD, hurry=True):
+    def _store_lives(self, clock: job.Clock, wait: timedelta, summary: Summary) -> None:
+        for error in self.take(clock, hurry=True):
             summary.report(error)
         for intake in self.intakes:
             if intake.waits:
                 begun = self._seconds()
-                intake.commit(now=now, wait=wait, summary=summary)
+                intake.commit(now=clock.now, wait=wait, summary=summary)
                 summary.commit_seconds += self._seconds() - begun
-                self.last_commit = now
+                self.last_commit = clock.now
 
     def _store_logs(self, opened: _Opened, now: datetime, wait: timedelta, summary: Summary, *, final: bool) -> None:
         taken = self._watch.take(final=final)
