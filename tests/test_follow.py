@@ -773,6 +773,29 @@ def test_what_is_no_log(tmp_path: Path, log: Path) -> None:
     following.end()
 
 
+def test_a_pipe_among_the_logs(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A named pipe to which a pattern leads is told and never opened: whoever waits to write to it would take that for
+    a reader, and be ended as it goes."""
+    os.mkfifo(log.with_name("pipe.log"))
+    opened: list[str] = []
+    before = os.open
+
+    def noting(path: Any, *args: Any, **named: Any) -> int:
+        opened.append(str(path))
+        return before(path, *args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", noting)
+        following = Following(tmp_path, str(log.with_name("*.log")))
+        following.write(log, LOG)
+        following(times=4)
+    assert hours_of(following.store) == counts_of(LOG)
+    assert str(log) in opened
+    assert not [path for path in opened if "pipe.log" in path]
+    assert [error.exit_code for error in following.said.errors] == [66]
+    following.end()
+
+
 def test_a_clock_that_is_not_believed(tmp_path: Path, log: Path) -> None:
     """More than 24 hours behind the last commit nothing is read, which is told once; it goes on when it is right."""
     following = Following(tmp_path, log)

@@ -22,6 +22,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from faults.warm import Warm
+from loganon.cli import loop
 from loganon.cli.loop import Stop
 from loganon.sources.prompt import Prompt
 from support.cli import SAMPLES, Command, Inside, without_override
@@ -149,18 +150,18 @@ def test_patterns_and_rotation(tmp_path: Path) -> None:
     assert hours_of(process.store) == counts_of([*content(40), *content(20, "q"), *content(30, "r")])
 
 
-def only_128_files() -> None:
-    """In a child before it starts: so few may be open, and that is not to be raised."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
-
-
-def test_more_logs_than_may_be_open(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("most", "least"), [(128, 64), (24, 1)])
+def test_more_logs_than_may_be_open(tmp_path: Path, most: int, least: int) -> None:
     """What cannot be held open is said once; the others are counted, and the store, the page and a stop work."""
     for n in range(150):
         (tmp_path / f"{n:03}.log").write_bytes(b"".join(content(2, f"{n}")))
-    with following(tmp_path, "*.log", before=only_128_files) as process:
+
+    def so_few() -> None:  # in a child before it starts, and that is not to be raised
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    with following(tmp_path, "*.log", before=so_few) as process:
         answer, err = process.end()
-    assert 2 * 64 <= answer["counted"] < 2 * 128
+    assert 2 * least <= answer["counted"] < 2 * most
     assert err.count("more logs are here than can be held open") == 1
     assert "Too many" not in err
 
@@ -271,6 +272,26 @@ def test_a_thread_that_fails() -> None:
 
     with pytest.raises(ZeroDivisionError):
         Stop().loop(Blind())
+
+
+def test_a_look_that_took_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a look hung, with a mount or a process that was stopped, the next follows within a minute: there was
+    none for twenty times as long, and what was rotated away meanwhile was never seen."""
+    clock = [0.0]
+    pauses: list[float] = []
+
+    class Hanging:
+        def look(self) -> None:
+            clock[0] += 3600.0 if len(pauses) == 2 else 0.1
+
+    class Over:
+        def wait(self, pause: float) -> bool:
+            pauses.append(pause)
+            return len(pauses) == 4
+
+    monkeypatch.setattr("loganon.cli.loop.time.monotonic", lambda: clock[0])
+    loop._look(Hanging(), Over(), [])  # type: ignore[arg-type]  # what it asks of them
+    assert pauses == pytest.approx([0, 2, 60, 2])
 
 
 def test_messages_as_json(tmp_path: Path) -> None:

@@ -214,6 +214,18 @@ def test_no_log(tmp_path: Path) -> None:
         assert joined(log.chunks()) == b"a\n"
 
 
+def test_a_pipe_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A named pipe in a log's place is refused unopened: whoever waits to write to it would be ended by SIGPIPE."""
+    os.mkfifo(tmp_path / "pipe")
+
+    def opened(*_: object) -> int:
+        raise AssertionError
+
+    monkeypatch.setattr(os, "open", opened)
+    with pytest.raises(MissingInputError):
+        open_log(tmp_path / "pipe")
+
+
 @pytest.mark.parametrize(
     "change",
     [lambda data: b"X" + data[1:], lambda data: data[:100], lambda data: data[:9000] + b"X" * (len(data) - 9000)],

@@ -23,6 +23,9 @@ STDIN = "-"
 _TICK = 0.5  # seconds between two looks at everything
 _SOON = 0.02  # the same while more waits than should
 _LOOK = 1.0  # seconds between two looks of the thread; more where they take more than a twentieth of the time
+_LONGEST = (
+    60.0  # the same at most: a look that hung with a mount, or was stopped with the process, says nothing of them
+)
 
 
 class Following(Protocol):
@@ -141,7 +144,7 @@ def _look(following: Following, over: threading.Event, failed: list[Exception]) 
         except Exception as error:  # noqa: BLE001 - the loop raises it
             failed.append(error)
             return
-        pause = max(_LOOK, 20 * (time.monotonic() - begun))
+        pause = min(max(_LOOK, 20 * (time.monotonic() - begun)), _LONGEST)
 
 
 def raise_open_files() -> None:

@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from loganon.errors import MissingInputError
 from loganon.following.watched import SLACK, Look, ObstacleError, Stamp, Watched, stamp_of
 from loganon.patterns import unreadable_folder
+from loganon.sources.files import check_regular
 from loganon.sources.identity import stream_name
 from loganon.sources.inflate import MAGIC_BYTES, compression
 
@@ -25,6 +27,7 @@ QUIET = 60.0
 """Seconds without growth after which a log to which no path leads any more is let go, once it is read."""
 
 _SPARE = 64  # descriptors that are not for logs: a commit, the metrics and what is loaded late need some
+_LEAST_SPARE = 16  # the same where few may be open: with nine the engine ends the process as it begins
 _FINAL = frozenset({"set_aside", "no_format", "error_log", "empty", "damaged"})
 
 
@@ -170,6 +173,7 @@ class Watch:
                 elif self._finished.get(identity, ("", None))[1] != stamp_of(status) and not self._unless[pattern](
                     path
                 ):
+                    _require_regular(path, status)
                     self._hold(path, pattern, moment)
             except FileNotFoundError:
                 what, ended = "there is no such log yet; it is waited for", "the log is there"
@@ -205,10 +209,7 @@ class Watch:
             if identity in self._held:
                 os.close(descriptor)
                 return
-            if not stat.S_ISREG(status.st_mode):
-                fix = "Name the log file itself; a pipe goes to standard input, `-`"
-                ended = "this is a log, or gone"
-                raise ObstacleError("this is not a regular file", where=path, fix=fix, ended=ended)  # noqa: TRY301 - the descriptor is closed once
+            _require_regular(path, status)
             packed = compression(os.pread(descriptor, MAGIC_BYTES, 0)) is not None
         except BaseException:
             os.close(descriptor)
@@ -284,10 +285,18 @@ class Watch:
         os.close(self._held.pop(watched.identity).descriptor)
 
 
+def _require_regular(path: str, status: os.stat_result) -> None:
+    """Nothing for a file; a pipe is not even opened: who waits to write into it would be told that nobody reads."""
+    try:
+        check_regular(path, status)
+    except MissingInputError as error:
+        raise ObstacleError(error.what, where=path, fix=error.fix, ended="this is a log, or gone") from None
+
+
 def _most_open() -> int:
     """The number of a descriptor from which on the rest is left for stores and libraries."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if limit == resource.RLIM_INFINITY else limit - min(_SPARE, limit // 4)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit - max(_LEAST_SPARE, min(_SPARE, limit // 4))
 
 
 def _streams_of(folder: Path) -> dict[str, list[os.DirEntry[str]]]:

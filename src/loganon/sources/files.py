@@ -33,6 +33,7 @@ def open_log(path: str | os.PathLike[str], *, at: str | None = None) -> Log:
     """
     where = os.fspath(path)
     try:
+        check_regular(where, os.stat(at or where))  # noqa: PTH116 - a path as text, as given
         descriptor = _descriptor_of(at or where)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # of a path with NUL, which no log has
         raise GoneInputError("there is no such log", where=where, fix="Check the path") from None
@@ -44,6 +45,17 @@ def open_log(path: str | os.PathLike[str], *, at: str | None = None) -> Log:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def check_regular(path: str, status: os.stat_result) -> None:
+    """Nothing for a file; MissingInputError (66) for what is none.
+
+    Asked before it is opened, too: whoever waits to write to a named pipe would take that for a reader, and be ended by
+    SIGPIPE as it goes.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        fix = "Give the log file itself; a pipe goes to standard input, `-`"
+        raise MissingInputError("this is not a regular file", where=path, fix=fix)
 
 
 def place_of(descriptor: int) -> str:
@@ -73,11 +85,7 @@ class Log:
 
     def __init__(self, path: str, descriptor: int) -> None:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            what = "this is not a regular file"
-            raise MissingInputError(
-                what, where=path, fix="Give the log file itself; a pipe goes to standard input, `-`"
-            )
+        check_regular(path, status)
         self.device, self.inode, self.modified = status.st_dev, status.st_ino, status.st_mtime_ns
         self._descriptor = descriptor
         self._begin(path, status.st_size)
