@@ -5,8 +5,10 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import tarfile
+import zipfile
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ import pytest
 
 import loganon
 from loganon.errors import ConfigurationError, MissingInputError, UnreadableDataError, UnreadableInputError
+from loganon.recognition import SAMPLE_BYTES
 from support.cli import SAMPLES
-from support.runs import lines, plain_policy
+from support.runs import ingest, lines, plain_policy
 
 LOG = lines(100)
 WHOLE = b"".join(LOG)
@@ -55,6 +58,11 @@ class Views(io.BytesIO):
         return memoryview(super().read(limit))
 
 
+def views(borders: list[int]) -> pa.ChunkedArray:
+    column = pa.array([each.decode() for each in LOG]).cast(pa.string_view())
+    return pa.chunked_array([column.slice(at, end - at) for at, end in pairwise(borders)])
+
+
 FORMS = {
     "bytes": lambda: WHOLE,
     "lines": lambda: iter(LOG),
@@ -67,6 +75,7 @@ FORMS = {
     "a series of polars": lambda: pl.Series([each.decode() for each in LOG]),
     "a series of pandas": lambda: pd.Series([each.decode() for each in LOG]),
     "tables": lambda: (pa.table({"line": LOG[n : n + 50]}) for n in range(0, 100, 50)),
+    "a column of views, a part of it empty": lambda: views([0, 40, 40, 100]),
 }
 
 
@@ -250,6 +259,56 @@ def test_what_is_no_log(given: Any, error: type[Exception]) -> None:
         batches(given)
     assert "jane" not in str(raised.value)
     assert "203.0" not in str(raised.value)
+
+
+BEFORE = {
+    "a line": b"x" * (SAMPLE_BYTES + 1) + b"\n",
+    "a line that is too long": b"x" * (3 << 20) + b"\n",
+    "lines": (b"x" * (SAMPLE_BYTES + 1) + b"\n\n") * 2,
+    "empty lines": b"\n" * (SAMPLE_BYTES + 1),
+    "empty lines of Windows": b"\r\n" * SAMPLE_BYTES,
+    "empty lines and a line": b"\n" * SAMPLE_BYTES + b"x" * SAMPLE_BYTES + b"\n",
+}
+"""What fills all that a format is told by, so that no line of the log stands there."""
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("size", [1000, 8 << 20])
+def test_the_format_is_told_behind_what_says_nothing(before: str, size: int, tmp_path: Path) -> None:
+    """However much stands before the first line that can tell it, no line is lost: `batches` and `run` count the same.
+    Empty lines alone would else be taken for a log without a line."""
+    log = tmp_path / "x.log"
+    log.write_bytes(BEFORE[before] + WHOLE)
+    summary = ingest(tmp_path / "store", [log], policy=plain_policy())
+    for given in (log, log.read_bytes(), io.BytesIO(log.read_bytes())):
+        found = batches(given, batch_bytes=size)
+        assert joined(found).equals(loganon.anonymize(WHOLE, policy=plain_policy()).table)
+        rejected = {reason: sum(each.rejected[reason] for each in found) for reason in summary.rejected}
+        assert (summary.counted, summary.rejected) == (len(LOG), rejected)
+
+
+def archive(kind: str) -> bytes:
+    """The log in an archive in which its lines stand as they are."""
+    held = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(held, "w") as packed:
+            packed.writestr("access.log", WHOLE)
+    else:
+        with tarfile.open(fileobj=held, mode="w") as packed:
+            member = tarfile.TarInfo("access.log")
+            member.size = len(WHOLE)
+            packed.addfile(member, io.BytesIO(WHOLE))
+    return held.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+@pytest.mark.parametrize("format_", ["auto", "combined"])
+def test_an_archive_is_no_log(kind: str, format_: str) -> None:
+    """It is refused as `run` refuses it, also where the format is named: its first line would be lost, and those of a
+    packed one read as if they were all."""
+    for given in (archive(kind), io.BytesIO(gzip.compress(archive(kind)))):
+        with pytest.raises(UnreadableDataError, match=rf"an archive \({kind}\).*Give the access log"):
+            batches(given, format=format_, batch_bytes=1000)
 
 
 def test_nothing() -> None:

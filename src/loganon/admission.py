@@ -10,7 +10,7 @@ from loganon.errors import printable
 from loganon.keys import Key
 from loganon.openlog import OpenLog
 from loganon.reading import Input, Reading
-from loganon.recognition import SAMPLE_BYTES, last_of, recognise
+from loganon.recognition import SAMPLE_BYTES, last_of, recognise, telling
 from loganon.refusals import SkippedError, recorded_zone, set_aside, zone_note
 from loganon.sources import STDIN, Source
 from loganon.sources.files import BEGINNING_BYTES, Log
@@ -63,7 +63,7 @@ class Admission:
         before = None if path == STDIN else self._known(given, source, start, stream, records)
         summary.already_counted = sum(before.lines.values()) - summary.lines.total() if before else 0
         last = before or last_of(records.values(), stream)
-        sample = start if before or b"\n" in start else _sample(source, start)
+        sample = start if before else _sample(source, start)
         fmt = recognise(given, sample, before, last)
         zone = reading.timezone or recorded_zone(path, last)
         notes += [note for note in zone_note(path, fmt, zone) if note not in notes]
@@ -107,14 +107,12 @@ class Admission:
 
 
 def _sample(source: Source, start: bytes) -> bytes:
-    """What a log's format is told by, where its first line is longer than all that is looked at: what follows that."""
-    if len(start) < SAMPLE_BYTES or not isinstance(source, Log):
+    """What a log's format is told by: its start, or what follows where that is all blank lines, or its first line is
+    longer than all that is looked at.
+    """
+    if len(start) < SAMPLE_BYTES or b"\n" in start.lstrip(b"\r\n") or not isinstance(source, Log):
         return start
-    blocks = source.blocks()
-    behind = next((block[end:] for block in blocks if (end := block.find(b"\n") + 1)), b"")
-    while len(behind) < SAMPLE_BYTES and (block := next(blocks, b"")):
-        behind += block
-    return behind[:SAMPLE_BYTES] or start
+    return telling(source.blocks()) or start
 
 
 def _waits(source: Source, start: bytes, *, final: bool) -> bool:

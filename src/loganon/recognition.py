@@ -15,6 +15,24 @@ SAMPLE_BYTES = 1 << 19
 """Detection looks at the first 1,000 lines, within this many bytes."""
 
 
+def telling(blocks: Iterable[bytes]) -> bytes:
+    """The first bytes of a log by which its format is told, `SAMPLE_BYTES` or all of a shorter one: behind blank lines,
+    and behind lines that are longer than all that is looked at.
+    """
+    held = b""
+    for block in blocks:
+        held = (held + block).lstrip(b"\r\n")
+        while len(held) >= SAMPLE_BYTES:
+            end = held.find(b"\n")
+            if 0 <= end < SAMPLE_BYTES:
+                return held[:SAMPLE_BYTES]
+            if end < 0:
+                held = held[:SAMPLE_BYTES]
+                break
+            held = held[end:].lstrip(b"\r\n")
+    return held
+
+
 def last_of(records: Iterable[Record], stream: str) -> Record | None:
     """The record of the stream that was committed last: what a new log of it is likely to be like."""
     found = [(record.committed, record) for record in records if record.stream == stream and record.committed]

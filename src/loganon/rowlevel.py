@@ -15,11 +15,14 @@ from loganon.feeds import ColumnFeed, Feed, LineFeed
 from loganon.formats import Format, load_formats, with_fields
 from loganon.lookups import Lookups
 from loganon.parse import ParseState
-from loganon.parse.detect import detect, sample_lines
+from loganon.parse.archives import archive_of
+from loganon.parse.detect import archived, detect, sample_lines
 from loganon.pipeline import Permit, Pipeline, Result, build, exclude_of, needs_of
 from loganon.policy import Policy
-from loganon.recognition import SAMPLE_BYTES
+from loganon.recognition import SAMPLE_BYTES, telling
 from loganon.refusals import what_fits
+
+_ANOTHER = "Give the access log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +47,14 @@ class RowLevel:
             yield from self._rows(feed) if isinstance(feed, ColumnFeed) else self._lines(feed)
 
     def _lines(self, feed: LineFeed) -> Iterator[Result]:
-        first, error = ([], None) if self.format is not None else _beginning(feed.chunks)
-        fmt = self._format(b"".join(chunk.data for chunk in first), feed.where)
+        first, sample, error = ([], b"", None) if self.format is not None else _beginning(feed.chunks)
+        fmt = self._format(sample, feed.where)
         if fmt is not None:
             pipeline = self._pipeline(fmt)
             state: ParseState = ()
-            for chunk in chain(first, feed.chunks):
+            for number, chunk in enumerate(chain(first, feed.chunks)):
+                if not number:
+                    _require_no_archive(chunk, feed.where)
                 result = pipeline(chunk, self.window, state)
                 state = result.state
                 if result.lines:
@@ -71,28 +76,43 @@ class RowLevel:
             )
         return self._pipelines[fmt.name]
 
-    def _format(self, start: bytes, where: str) -> Format | None:
+    def _format(self, sample: bytes, where: str) -> Format | None:
         """The format given, or that of a log's first lines; None where there are none."""
         if self.format is not None:
             return with_fields(self.format, self.fields)
-        lines = sample_lines(start[:SAMPLE_BYTES], complete=len(start) <= SAMPLE_BYTES)
+        lines = sample_lines(sample, complete=len(sample) < SAMPLE_BYTES)
         if not lines:
             return None
         found = detect(lines, [with_fields(fmt, self.fields) for fmt in load_formats().values()])
         if found.error_log:
             what = f"an error log ({found.error_log}): it holds messages, not accesses"
-            raise UnreadableDataError(what, where=where, fix="Give the access log")
+            raise UnreadableDataError(what, where=where, fix=_ANOTHER)
         if found.format is None:
-            raise UnreadableDataError(found.other or what_fits(found), where=where, fix="Name one with format=")
+            fix = _ANOTHER if found.other else "Name one with format="
+            raise UnreadableDataError(found.other or what_fits(found), where=where, fix=fix)
         return found.format
 
 
-def _beginning(chunks: Iterator[Chunk]) -> tuple[list[Chunk], LoganonError | None]:
-    """The first chunks, as many as a detection looks at, and the error that then ended them, if one did."""
+def _require_no_archive(beginning: Chunk, where: str) -> None:
+    """UnreadableDataError for the first chunk of an archive, in which a log's lines may stand as they are."""
+    if kind := archive_of(beginning.data):
+        raise UnreadableDataError(archived(kind), where=where, fix=_ANOTHER)
+
+
+def _beginning(chunks: Iterator[Chunk]) -> tuple[list[Chunk], bytes, LoganonError | None]:
+    """The first chunks that have a line, as many as it takes to tell the format; what it is told by; and the error that
+    then ended them, if one did.
+    """
     first: list[Chunk] = []
     try:
-        while sum(len(chunk.data) for chunk in first) <= SAMPLE_BYTES and (chunk := next(chunks, None)):
-            first.append(chunk)
+        return first, telling(_noted(chunks, first)), None
     except LoganonError as error:
-        return first, error
-    return first, None
+        return first, telling(chunk.data for chunk in first), error
+
+
+def _noted(chunks: Iterator[Chunk], taken: list[Chunk]) -> Iterator[bytes]:
+    """The bytes of the chunks, which then are among those `taken`, unless all their lines are empty."""
+    for chunk in chunks:
+        if chunk.data.replace(b"\r\n", b"\n").strip(b"\n"):
+            taken.append(chunk)
+            yield chunk.data

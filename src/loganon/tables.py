@@ -52,6 +52,8 @@ def tables_of(given: Any) -> Iterator[pa.Table]:
         yield given
     elif isinstance(given, pa.RecordBatch):
         yield pa.Table.from_batches([given])
+    elif isinstance(given, pa.ChunkedArray):
+        yield pa.table({LINE: given})
     elif isinstance(given, pl.DataFrame) or _is_pandas(given, "DataFrame"):
         yield _of_frame(given)
     elif _is_pandas(given, "Series"):
