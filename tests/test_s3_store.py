@@ -569,3 +569,32 @@ def test_rehearsal(memory: Memory) -> None:
     writer({"one": LOG}, name=None, step=2)(bucket)
     assert memory.objects == before
     assert sum(part.rows for part in open_store(bucket).partitions()) > 0
+
+
+def test_records_of_an_unlimited_table_end_after_60_days(memory: Memory) -> None:
+    """As in a directory, where nothing expires: a record goes 60 days after its newest line and its last commit; the
+    floor rises above its lines before that, whoever dies there, so that a log that comes back is expired."""
+    log = {"one": [(at(back(20), 1), "/old"), (at(back(20), 2), "/old")]}
+    early, age = NOW - timedelta(days=19), parse_period("unlimited")
+    writer(log, name=None, step=9, now=early)(open_bucket(memory))
+    store = open_store(open_bucket(memory))
+    with store.locked() as held:
+        held.raise_cutoff(age.cutoff(back(0)), NOW)
+        assert (held.cutoff, held.expire_records(age, early + timedelta(days=59)), store.floor()) == (None, (), None)
+
+    def before(name: str, key: str) -> None:
+        if name == "put" and "/batches/" in key:
+            raise Killed
+
+    late = open_store(Bucket(Hooked(memory, before=before), LOCATION, lanes=1, pause=lambda _s: None))
+    with late.locked() as held, pytest.raises(Killed):
+        held.expire_records(age, early + timedelta(days=60))
+    assert store.floor() == at(back(19))
+    with store.locked() as held:
+        assert len(held.expire_records(age, early + timedelta(days=60))) == 1
+    log["one"].append((at(back(19), 0), "/new"))
+    writer(log, name=None, step=9)(open_bucket(memory))
+    (record,) = store.records().values()
+    assert record.lines == {"counted": 1, "expired": 2}
+    assert stored(memory.objects) == wanted(log)
+    assert all(balance.holds for balance in store.balances().values())

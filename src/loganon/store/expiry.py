@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -30,16 +30,22 @@ def plan_expiry(state: State, records: Mapping[str, Record], age: Period, today:
     if not gone:
         return None
     days = [moment.date() for record in gone for moment in (record.newest, record.committed) if moment]
-    floors = [_after(record.newest) for record in gone if record.newest] if age.unlimited else []
+    floors = [floor_over(gone) if age.unlimited else None, state.floor]
     buried = {record.id: bury(record.id) for record in gone if record != bury(record.id)}
     after = replace(
         state,
         generations=None if state.generations is None else state.generations - sum_generations(gone),
-        floor=max([*floors, *([state.floor] if state.floor else [])], default=None),
+        floor=max(filter(None, floors), default=None),
         owed={source: lines for source, lines in state.owed.items() if source not in buried},
         expired=max([*days, *([state.expired] if state.expired else [])], default=None),
     )
     return Change(after, buried)
+
+
+def floor_over(records: Iterable[Record]) -> datetime | None:
+    """The beginning of the day (UTC) after all lines that these records count; None where they count none."""
+    newest = (record.newest.astimezone(UTC).date() for record in records if record.newest)
+    return max((datetime.combine(day + timedelta(days=1), time(), UTC) for day in newest), default=None)
 
 
 def is_expired(record: Record, state: State) -> bool:
@@ -53,8 +59,3 @@ def committed_at(state: State, now: datetime) -> datetime:
     """The clock of a commit as its records have it: `now`, but later than what has expired, whatever the clock says."""
     floor = None if state.expired is None else datetime.combine(state.expired + timedelta(days=1), time(), UTC)
     return now.astimezone(UTC) if floor is None else max(now.astimezone(UTC), floor)
-
-
-def _after(moment: datetime) -> datetime:
-    """The beginning of the next day."""
-    return datetime.combine(moment.astimezone(UTC).date() + timedelta(days=1), time(), UTC)

@@ -14,6 +14,7 @@ from loganon.periods import Period, Spans
 from loganon.store.balance import Balance, balances
 from loganon.store.batch import Batch, Placed, SourceBatch, place, settle
 from loganon.store.cells import Partition
+from loganon.store.expiry import UNLIMITED, floor_over
 from loganon.store.folds import Limits
 from loganon.store.layout import CellName, check_writer
 from loganon.store.manifest import State, decode_state, encode_state
@@ -76,8 +77,8 @@ class S3Held:
 
     @property
     def floor(self) -> datetime | None:
-        """None: no record of a store in a bucket goes before the cutoff has made its lines expired."""
-        return None
+        """The moment (UTC) before which lines are expired, whatever the cutoff."""
+        return self._state.floor
 
     @property
     def last_commit(self) -> datetime | None:
@@ -107,7 +108,8 @@ class S3Held:
         def change(data: bytes | None) -> bytes | None:
             self._state = standing = decode_state(data, self._bucket.where(STATE)) if data else State()
             clock = _clock(standing.last_commit, now)
-            self._state = replace(standing, cutoff=max(day, standing.cutoff or date.min), last_commit=clock)
+            risen = day if day > (standing.cutoff or date.min) else standing.cutoff
+            self._state = replace(standing, cutoff=risen, last_commit=clock)
             return None if self._state == standing else encode_state(self._state)
 
         self._bucket.change(STATE, change)
@@ -173,18 +175,36 @@ class S3Held:
         return Retention(self._bucket, self._table, deletions).apply(plan, self.cutoff, now)
 
     def expire_records(self, age: Period, now: datetime) -> tuple[str, ...]:
-        """The ids of the sources that are gone: newest line and last commit both one `age` before the cutoff."""
-        del now  # the cutoff alone decides
-        if self.cutoff is None or age.unlimited:
+        """The ids of the sources that are gone: newest line and last commit both one `age` before the cutoff.
+
+        Where nothing expires they go 60 days after both, and the floor rises above their lines first: whoever no longer
+        finds the record reads a floor by which they are expired.
+        """
+        border = now.astimezone(UTC).date() if age.unlimited else self.cutoff
+        if border is None:
             return ()
         try:
             view = self._see()
         except InputOutputError as error:  # a record that cannot be read keeps no day from being sealed
             self._find(error)
             return ()
-        gone = end_sources(self._bucket, view, plan_endings(view, self.cutoff, age))
+        ending = plan_endings(view, border, UNLIMITED if age.unlimited else age)
+        if age.unlimited:
+            self._raise_floor(floor_over(view.entries[source].record for source in ending if source in view.entries))
+        gone = end_sources(self._bucket, view, ending)
         self._view = None
         return gone
+
+    def _raise_floor(self, moment: datetime | None) -> None:
+        """Lines before the moment are expired, for any writer; None, or an earlier one than stands, changes nothing."""
+
+        def change(data: bytes | None) -> bytes | None:
+            standing = decode_state(data, self._bucket.where(STATE)) if data else State()
+            if moment is None or (standing.floor is not None and standing.floor >= moment):
+                return None
+            return encode_state(replace(standing, floor=moment))
+
+        self._bucket.change(STATE, change)
 
     def _find(self, error: LoganonError) -> None:
         """The error is among the findings, once."""
@@ -211,7 +231,7 @@ class S3Held:
         rows = batch.rows if part.rows is None and len(batch.sources) == 1 else part.rows
         if rows is None:
             raise ValueError("each source of a batch must give its rows")
-        placed = place(Batch(rows, (part,)), spec, self.cutoff, check_writer(writer))
+        placed = place(Batch(rows, (part,)), spec, self.cutoff, check_writer(writer), floor=self.floor)
         record = settle(part, known.get(source), placed.expired[source], now)
         start = part.before.done if part.before else 0
         if record.done <= start:

@@ -170,8 +170,8 @@ class S3Store:
         return read_state(self._bucket).cutoff
 
     def floor(self) -> datetime | None:
-        """None: see `S3Held.floor`."""
-        return None
+        """The moment (UTC) before which lines are expired, whatever the cutoff; None: no such moment."""
+        return read_state(self._bucket).floor
 
     def last_commit(self) -> datetime | None:
         """The clock at the last run or commit (UTC), within an hour."""
