@@ -590,3 +590,11 @@ def test_a_variable_that_no_option_has(tmp_path: Path, name: str, meant: str) ->
     else:
         assert done.err == ""
     assert command("retain", "--store", "s", "--now", NOW.isoformat(), "--quiet").err == ""
+
+
+@pytest.mark.parametrize("words", [(), ("policy",), ("key",)], ids=repr)
+def test_nothing_asked(command: Command, words: tuple[str, ...]) -> None:
+    """Without a command its help is shown as it is, on standard error (2)."""
+    done = command(*words)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == command(*words, "--help").out

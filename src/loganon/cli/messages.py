@@ -82,7 +82,10 @@ def reported(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def usage_error(error: click.ClickException) -> int:
-    """Say what was wrong with the arguments, and where help is; the exit code."""
+    """Say what was wrong with the arguments, and where help is, or that help where there are none; the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "loganon"
     text = error.format_message().rstrip(".")

@@ -206,7 +206,7 @@ def intake_options(command: str) -> Callable[[_F], _F]:
                 command,
                 "--key-file",
                 type=click.Path(path_type=Path),
-                help="The key of the fingerprints; made if there is none.",
+                help="The key of the fingerprints; made if there is none (default: ~/.local/state/loganon/key).",
             ),
             option(command, "--group", metavar="NAME", help="A new store's table can be read by this group."),
         )
