@@ -89,6 +89,24 @@ def test_each_option_is_one(path: Path) -> None:
         assert given <= options_of(name), (name, given - options_of(name))
 
 
+@pytest.mark.parametrize(
+    "path", [ROOT / "configs/kubernetes/sidecar.yaml", ROOT / "compose.yaml"], ids=lambda p: p.stem
+)
+def test_the_raw_log_goes(tmp_path: Path, path: Path) -> None:
+    """The server's container renames its log, over the last one, and has a new one opened: else the raw log stands for
+    ever, or fills the memory that it lies in.
+    """
+    (script,) = re.findall(r"while .*?daemon off;'", " ".join(path.read_text().split()))
+    (tmp_path / "access.log").write_text("new")
+    (tmp_path / "access.log.1").write_text("old")
+    stand_ins = "sleep() { [ -e access.log ]; }\nnginx() { echo nginx $*; }\n"  # the second hour is the last
+    rotating, _, server = script.replace("/var/log/raw/", "").partition(" & exec ")
+    done = subprocess.run(["sh", "-c", stand_ins + rotating], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert server == "/docker-entrypoint.sh nginx -g 'daemon off;'"
+    assert done.stdout == "nginx -s reopen\n"
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"access.log.1": "new"}
+
+
 def test_the_image() -> None:
     """It copies what is there, starts a command that is one, and is not root; the variables that it sets are read."""
     text = (ROOT / "Dockerfile").read_text()
