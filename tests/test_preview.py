@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from support.cli import Command, Inside
+from loganon.cli.preview import show_rows
+from loganon.lookups import Lookups
+from loganon.policy import load_policy
+from loganon.preview import preview
+from support.cli import SAMPLES, Command, Inside
 
 HEADER = "#Fields: date time c-ip cs-method cs-uri-stem sc-status time-taken s-ip cs(User-Agent)\n"
 LINE = "2026-11-20 10:00:00 10.0.0.3 GET /a 200 5 10.0.0.1 Mozilla/5.0\n"
@@ -90,3 +96,17 @@ def test_a_proxy_that_is_named_already(command: Command, tmp_path: Path) -> None
     assert "100% private: behind a proxy? Name it with --trusted-proxy." in command("preview", "a.log").out
     named = command("preview", "a.log", "--trusted-proxy", "10.0.0.0/8").out
     assert "100% private: behind a proxy? Have the server log X-Forwarded-For, too." in named
+
+
+@pytest.mark.parametrize("width", [80, 100, 119, 132])
+def test_a_terminal_of_this_width(width: int) -> None:
+    """No line of the rows is broken, and no column is left out: one of 80 had no versions, and 87 columns."""
+    seen = preview(str(SAMPLES / "shop.access.log"), load_policy("imos"), Lookups())
+    console = Console(file=io.StringIO(), width=width, soft_wrap=True, markup=False, highlight=False)
+    show_rows(console, seen)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    words = " ".join(lines).split()
+    assert "browser_version" in words or {"browser_", "version"} <= {*words}
+    assert {"2026-11-18", "141", "False", "4235"} <= {*words}

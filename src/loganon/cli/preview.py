@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 
 _JUSTIFY: dict[str, Literal["right"]] = {"bytes": "right"}
-_LEAST = {"time": 16, "browser_version": 7, "success": 5, "bytes": 5}
+_FLEXIBLE = {"domain": 3, "file": 4, "browser": 2}
+"""Of a narrow terminal, the columns that share what the others leave, and how."""
 _WIDTH = 132  # of what is not a terminal
+_NARROW = 120  # less than the columns of `imos` take with their names
+_NARROWEST = 76  # in less nothing could be read
 
 
 @click.command(name="preview")
@@ -65,7 +68,8 @@ def command(
     if not console.is_terminal:
         console = Console(highlight=False, soft_wrap=True, markup=False, width=_WIDTH)
     _head(console, seen)
-    _table(console, seen)
+    show_rows(console, seen)
+    _directives(console, seen)
     _rest(console, seen, lookups)
     return 0
 
@@ -77,26 +81,39 @@ def _head(console: Console, seen: Preview) -> None:
     )
 
 
-def _table(console: Console, seen: Preview) -> None:
+def show_rows(console: Console, seen: Preview) -> None:
+    """Print the rows as they would be stored: a narrow terminal's lines are not broken."""
     from rich.box import SIMPLE  # noqa: PLC0415 - start-up: not imported for --help
     from rich.table import Table  # noqa: PLC0415 - start-up: not imported for --help
     from rich.text import Text  # noqa: PLC0415 - start-up, as above
 
+    narrow = console.width < _NARROW
     rows = Table(
-        title=f"the first {seen.table.num_rows} rows as they would be stored", title_justify="left", box=SIMPLE
+        title=f"the first {seen.table.num_rows} rows as they would be stored",
+        title_justify="left",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0) if narrow else (0, 1),
+        width=max(_NARROWEST, console.width) if narrow else None,
     )
     for name in seen.table.column_names:
         rows.add_column(
-            Text(name),
+            Text(name.replace("_", "_\n") if narrow else name),
             overflow="ellipsis",
-            no_wrap=name != "browser_version",
+            no_wrap=True,
             justify=_JUSTIFY.get(name, "left"),
-            min_width=_LEAST.get(name),
+            ratio=_FLEXIBLE.get(name) if narrow else None,
         )
     for row in seen.table.to_pylist():
         shown = (f"{v:%Y-%m-%d %H:%M}" if hasattr(v, "hour") else str(v) for v in row.values())
         rows.add_row(*(Text(value) for value in shown))
     console.print(rows)
+
+
+def _directives(console: Console, seen: Preview) -> None:
+    from rich.box import SIMPLE  # noqa: PLC0415 - start-up: not imported for --help
+    from rich.table import Table  # noqa: PLC0415 - start-up: not imported for --help
+    from rich.text import Text  # noqa: PLC0415 - start-up, as above
+
     directives = Table(title="what becomes of each directive", title_justify="left", box=SIMPLE)
     directives.add_column("directive")
     directives.add_column("becomes")
