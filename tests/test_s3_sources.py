@@ -10,7 +10,7 @@ import pytest
 from loganon.buckets import Bucket, Location, parse_location
 from loganon.errors import MissingInputError, UnreadableInputError
 from loganon.sources import objects, open_log
-from loganon.sources.files import CHUNK_BYTES
+from loganon.sources.files import BEGINNING_BYTES, CHUNK_BYTES
 from loganon.sources.objects import expand_objects
 from support.object_server import Hooked, Memory
 
@@ -67,6 +67,30 @@ def test_ranges(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(content("s3://b/a.log")) < len(data)  # of the line that is too long only so much is kept
     assert max(length for _, length in asked) == CHUNK_BYTES
     assert sum(length for _, length in asked) <= len(data) + 2 * CHUNK_BYTES
+
+
+def test_what_a_beginning_costs(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To tell a log by its beginning, or where a known one goes on, no chunk is fetched; what is fetched is no more."""
+    data = b"".join(b"line %07d\n" % n for n in range(300_000))
+    memory.objects["a.log"] = data
+    asked: list[int] = []
+    read = Bucket.read
+
+    def counted(self: Bucket, key: str, start: int, length: int, tag: str) -> bytes | None:
+        asked.append(length)
+        return read(self, key, start, length, tag)
+
+    monkeypatch.setattr(Bucket, "read", counted)
+    with open_log("s3://b/a.log") as log:
+        assert log.beginning() == data[:BEGINNING_BYTES]
+        assert sum(asked) == BEGINNING_BYTES
+        assert log.seek(len(data) - 13) is not None
+        assert b"".join(chunk.data for chunk in log.chunks()) == data[-13:]
+        assert sum(asked) == BEGINNING_BYTES + 256 + 13
+    asked.clear()
+    memory.objects["small.log"] = data[:1300]
+    assert content("s3://b/small.log") == data[:1300]
+    assert asked == [1300]
 
 
 def test_replaced_while_it_is_read(memory: Memory) -> None:

@@ -13,7 +13,7 @@ from loganon.errors import (
     UnreadableInputError,
 )
 from loganon.s3service import open_bucket
-from loganon.sources.files import CHUNK_BYTES, Log
+from loganon.sources.files import BEGINNING_BYTES, CHUNK_BYTES, Log
 
 _WILD = frozenset("*?[")
 
@@ -72,7 +72,10 @@ class ObjectLog(Log):
         """These bytes; out of the last range read, or one that begins there."""
         inside = offset - self._at
         if not 0 <= inside <= inside + length <= len(self._held):
-            wanted = min(max(length, CHUNK_BYTES), self.size - offset)
+            least = (
+                BEGINNING_BYTES if offset + length <= BEGINNING_BYTES else CHUNK_BYTES
+            )  # that may be all that is asked
+            wanted = min(max(length, least), self.size - offset)
             self._at, self._held, inside = offset, self._range(offset, wanted), 0
         return self._held[inside : inside + length]
 
