@@ -190,10 +190,10 @@ _MAIL_HOST = re.compile(
     rf"|\[[0-9A-Za-z:.]+\]|{_QUAD}(?![0-9])"
 )
 _NOT_LOCAL = frozenset('/\\@,<>()[]";{} \t\r\n')
-_ASSET = "js|mjs|ts|css|map|json|wasm|png|jpe?g|gif|webp|avif|svg|ico|html?|mp4|webm|woff2?|ttf"
+_ASSET = "js|mjs|ts|css|map|json|wasm|png|jpe?g|gif|webp|avif|svg|ico|html?|mp4|webm|woff2?|ttf|po|xml|pdf|txt|rss"
 _NUMBERED = "com|net|org|info|biz|cn|hk|tw"  # under which providers of mail have numbers for names: 163.com
 _NO_MAIL_HOST = re.compile(
-    rf"(?:[^.]+|[0-9.]+x(?:\.[0-9A-Za-z.]+)?|v?[0-9]+\.[0-9]+(?:[.-].*)?|[0-9]+\.(?!(?:{_NUMBERED})\.)[a-z]+)\.(?:{_ASSET})",
+    rf"(?:[^.]+|[0-9.]+x(?:-[0-9A-Za-z]+)*(?:\.[0-9A-Za-z.]+)?|v?[0-9]+\.[0-9]+(?:[.-].*)?|[0-9]+\.(?!(?:{_NUMBERED})\.)[a-z]+)\.(?:{_ASSET})",
     re.IGNORECASE,
 )
 

@@ -50,7 +50,12 @@ _NO_USERS = frozenset(  # pages and folders that applications keep beside their 
         "ayuda accesso esci registrazione ordini carrello indirizzi impostazioni modifica aiuto "
     )
 )
-_PACKAGES = frozenset({"npm", "node_modules", "unpkg", "esm"})  # `@scope` there names a publisher of software
+_PACKAGES = frozenset(  # `@scope` there names a publisher of software
+    {"npm", "node_modules", "unpkg", "esm", "vendor", "vendors", "lib", "libs"}
+)
+_NO_HANDLES = frozenset(
+    {"v", "latest", "vite", "fs", "react-refresh", "1x", "2x", "3x"}
+)  # of Go's proxies, Vite, sizes
 _NUMBER = re.compile(r"\s*[0-9]{6,}\s*")
 _SEGMENT = re.compile(r"[^/\\]+")
 _STEM = re.compile(
@@ -207,7 +212,7 @@ def _positions(text: str) -> Iterator[tuple[Span, str]]:
             if not _is_date(part.strip()):
                 yield segment.span(), "id"
         elif _HANDLE.match(part):
-            if not (part[0] == "@" and before in _PACKAGES):
+            if not (part[0] == "@" and (before in _PACKAGES or text[start + 1 : end] in _NO_HANDLES)):
                 yield (start + 1, end), "user"
         elif before in _USER_SEGMENTS and text[start:end].lower() not in _NO_USERS:
             yield (start, end), "user"
