@@ -151,7 +151,8 @@ SPELLED = st.one_of(
     st.uuids().map(str),
     st.sampled_from(
         str.split(
-            "jane@example.org ~jane users/jane 4711234 +491511234567 DE89370400440532013000 4111-1111-1111-1111 "
+            "jane@example.org ~jane users/jane dav/files/jane avatar/jane/64 SOGo/so/jane "
+            "4711234 +491511234567 DE89370400440532013000 4111-1111-1111-1111 "
             "378282246310005 00:1b:44:11:3a:b7 00-1b-44-11-3a-b7 OTEuNDQuMjYuMTE= Ab3dEf6hIj9lMn2pQr5t "
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln (S(lit3py55t21z5v55vlm25s55)) //u:pw@h"
         )

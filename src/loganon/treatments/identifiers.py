@@ -19,49 +19,15 @@ from loganon import issued, shapes
 from loganon.lookups.known import load_known
 from loganon.masks import sure
 from loganon.shapes import Span
+from loganon.treatments.accounts import HANDLE, SUSPECT_ACCOUNT, USER_SEGMENTS, is_account, is_handle
 
 _ROUNDS = 6  # replacing may bare another shape at its border; what does not settle is given up
 
-_USER_SEGMENTS = frozenset(
-    str.split(
-        "user users username u profile profiles profil profile member members account accounts people person "
-        "customer customers benutzer nutzer mitglied mitglieder kunde kunden utilisateur utilisateurs usuario "
-        "usuarios utente "
-    )
-)
-_NO_USERS = frozenset(  # pages and folders that applications keep beside their users
-    str.split(
-        "login logout signin signout signup sign_in sign_out sign_up sign-in sign-out sign-up log-in log-out auth "
-        "oauth sso join register registration password passwd reset forgot forgot-password reset-password recover "
-        "activate activation confirm verify verification unsubscribe subscribe invite new create add edit update "
-        "delete remove save settings preferences options notifications security privacy billing orders order cart "
-        "checkout payment payments wishlist addresses address history inbox messages list index all me self current "
-        "home overview dashboard search find browse autocomplete api ajax help faq about info terms contact count "
-        "stats export import css js img images image assets static media fonts icons themes plugins modules pages "
-        "default common lib include includes . .. account section load service services support activity followers "
-        "following subscriptions view show documents downloads guide manual docs agreement terms-of-service "
-        "terms-and-conditions verify-email reset_password change-password photo photos avatar avatars picture groups "
-        "roles permissions area forum community jobs careers team status session devices validate "
-        "anmelden anmeldung abmelden registrieren registrierung konto passwort passwort-vergessen warenkorb merkzettel "
-        "bestellungen rechnungen adressen einstellungen bearbeiten werden satzung beitrag suche liste bereich "
-        "kundenservice hilfe kontakt newsletter referenzen bewertungen vorteile "
-        "connexion deconnexion inscription mot-de-passe commandes panier adresses parametres modifier compte aide "
-        "registro entrar salir acceso iniciar-sesion contrasena pedidos carrito direcciones ajustes editar cuenta "
-        "ayuda accesso esci registrazione ordini carrello indirizzi impostazioni modifica aiuto "
-    )
-)
-_PACKAGES = frozenset(  # `@scope` there names a publisher of software
-    {"npm", "node_modules", "unpkg", "esm", "vendor", "vendors", "lib", "libs"}
-)
-_NO_HANDLES = frozenset(
-    {"v", "latest", "vite", "fs", "react-refresh", "1x", "2x", "3x"}
-)  # of Go's proxies, Vite, sizes
 _NUMBER = re.compile(r"\s*[0-9]{6,}\s*")
 _SEGMENT = re.compile(r"[^/\\]+")
 _STEM = re.compile(
     r"(.+?)((?:\.(?:html?|php|json|xml|aspx?|jsp|png|jpe?g|gif|svg|webp|pdf|txt|csv|rss|atom))*)", re.IGNORECASE
 )
-_HANDLE = re.compile(r"[~@][^\x00-/:-@\[-^`{-\x7f]")  # a letter, a digit, `_`, or what is no ASCII: sooner compiled
 TEMPLATE = r"\{(?:email|uuid|token|iban|phone|id|user|ip|host)\}"
 """A pattern of what may stand in the place of a run."""
 _TEMPLATE = re.compile(rf"[~@]?{TEMPLATE}.*")
@@ -122,7 +88,8 @@ _SUSPECT = "|".join(
         issued.SUSPECT_CARD,
         issued.SUSPECT_HARDWARE,
         r"(?:^|[/\\])\s*[0-9]{6,}\s*(?:[/\\]|$)",
-        rf"(?i:(?:^|[/\\])(?:{'|'.join(sorted(_USER_SEGMENTS))})[/\\]+[^/\\{_SETTLED}])",
+        rf"(?i:(?:^|[/\\])(?:{'|'.join(sorted(USER_SEGMENTS))})[/\\]+[^/\\{_SETTLED}])",
+        SUSPECT_ACCOUNT,
         rf"(?:^|[/\\])~[^/{_SETTLED}]",
     )
 )
@@ -203,7 +170,6 @@ def _positions(text: str) -> Iterator[tuple[Span, str]]:
     parents: list[str] = []
     for segment in _SEGMENT.finditer(text):
         part, start = segment[0], segment.start()
-        before = parents[-1] if parents else ""
         stem = _STEM.fullmatch(part)
         end = start + len(stem[1]) if stem else segment.end()
         if _TEMPLATE.fullmatch(part):
@@ -211,10 +177,10 @@ def _positions(text: str) -> Iterator[tuple[Span, str]]:
         elif _NUMBER.fullmatch(part):
             if not _is_date(part.strip()):
                 yield segment.span(), "id"
-        elif _HANDLE.match(part):
-            if not (part[0] == "@" and (before in _PACKAGES or text[start + 1 : end] in _NO_HANDLES)):
+        elif HANDLE.match(part):
+            if is_handle(parents, text[start:end]):
                 yield (start + 1, end), "user"
-        elif before in _USER_SEGMENTS and text[start:end].lower() not in _NO_USERS:
+        elif is_account(parents, text[start:end], text[segment.end() :]):
             yield (start, end), "user"
         if part == "..":
             del parents[-1:]
