@@ -27,6 +27,9 @@ _NO_CLIENT = (
 )
 """No address, a port behind it or not, to which `- ` for an ident follows."""
 
+_NO_USER = b" - "
+"""What Jetty up to 8 writes for a missing user, with a blank before it and one behind."""
+
 _STRICT = frozenset({"time", "status", "bytes"})
 """Kinds that keep their shape in quotes; all others are any text there."""
 
@@ -187,7 +190,8 @@ def _shape(kind: str, tokens: Sequence[Token], fmt: Format) -> bytes:
         return b"(?!" + _ADDRESS + b")" + _TOKEN
     if kind == "user" and following == [" ", "time", " "]:
         end = _piece(tokens[2:], fmt).pattern() + b" " + (b'"' if tokens[4:5] and tokens[4].quoted else b"")
-        return b"(?!- (?!" + end + b"))" + _NO_CLIENT + _TOKEN + b"(?>(?: (?!" + end + b")" + _NO_CLIENT + b"[^ ]*+)*)"
+        words = b"(?!- (?!" + end + b"))" + _NO_CLIENT + _TOKEN + b"(?>(?: (?!" + end + b")" + _NO_CLIENT + b"[^ ]*+)*)"
+        return b"(?:" + _NO_USER + b"|" + words + b")"
     if kind in _STRICT or kind in ("host", "port", "number", "word", "rest"):
         return _SHAPES[kind]
     behind = tokens[1].text if len(tokens) > 1 and not tokens[1].directive else ""
