@@ -256,7 +256,7 @@ def test_a_date_and_a_time_of_day_under_two_keys() -> None:
     assert (record["date"], record["time"]) == ("2026-10-10", "14:00:00")
     line = b'{"date":20261010,"time":142556,"timestamp":"1791635156","c-ip":"a","cs-uri-stem":"/a","sc-status":200}\n'
     assert again("cloudfront_json", line) == b""
-    line = b'{"ts":1791635156,"request":{"uri":"/a","headers":{"X-Forwarded-For":["a","b"]}},"status":200}\n'
+    line = b'{"ts":1791635156,"request":{"uri":"/a","headers":{"X-Forwarded-For":["a","b"]}},"status":200,"size":1}\n'
     assert json.loads(again("caddy_json", line))["request"]["headers"] == {"X-Forwarded-For": ["-"]}
 
 
