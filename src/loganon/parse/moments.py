@@ -14,6 +14,7 @@ from loganon.parse.clock import MOMENT, parse_times, reader
 
 _EPOCH = re.compile(rb"[0-9]{1,19}(?:\.[0-9]{1,12})?(?:[eE]\+?[0-9]{1,2})?")
 _CLF = re.compile(rb"[0-9]{2}/[A-Z]")
+_SLASHED = re.compile(rb"[0-9]{4}/[0-9]{2}/[0-9]{2} ")
 _DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK = re.compile(rb"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?")
 _PLAIN = r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](?:Z|[+-][0-9]{2}:[0-9]{2})$"
@@ -28,8 +29,9 @@ _UNITS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
 def read_times(values: pa.Array, zone: tzinfo | None) -> pa.Array:
     """timestamp[ms, UTC] for each of the distinct `values` (binary), null where it is no moment.
 
-    Read are ISO 8601, the Common Log Format's time without brackets, and the time since 1970 in seconds, milli-, micro-
-    or nanoseconds, told apart by their size. `zone` is for written times without an offset.
+    Read are ISO 8601 (with slashes in its date, too), the Common Log Format's time without brackets, and the time since
+    1970 in seconds, milli-, micro- or nanoseconds, told apart by their size. `zone` is for written times without an
+    offset.
     """
     read = any_reader(zone)
     plain = pc.match_substring_regex(values, _PLAIN)
@@ -60,7 +62,9 @@ def any_reader(zone: tzinfo | None) -> Callable[[bytes], int | None]:
             number = Decimal(value.decode("ascii"))
             scale = next((scale for bound, scale in _SCALES if number < bound), None)
             return None if scale is None else millis(b"%d" % int(number * scale))
-        return clf(value) if _CLF.match(value) else iso(value)
+        if _CLF.match(value):
+            return clf(value)
+        return iso(value.replace(b"/", b"-", 2) if _SLASHED.match(value) else value)
 
     return read
 
