@@ -51,7 +51,7 @@ def write(path: Path, data: bytes) -> Path:
 
 def entry(path: Path) -> Counted:
     status = path.stat()
-    return Counted(path, status.st_dev, status.st_ino, status.st_size)
+    return Counted(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def test_a_counted_log_goes(store: Path, tmp_path: Path) -> None:
@@ -164,10 +164,11 @@ def test_an_uncommitted_log_stays(store: Path, tmp_path: Path, monkeypatch: pyte
     ("change", "reason"),
     [
         (lambda log: log.write_bytes(LOG + b"more\n"), "it has grown"),
-        (lambda log: log.write_bytes(LOG[:-1]), "it has grown"),
+        (lambda log: log.write_bytes(LOG[:-1]), "it has changed"),
+        (lambda log: (log.write_bytes(LOG[::-1]), os.utime(log, (1, 1))), "it has changed"),
         (lambda log: (log.rename(log.with_suffix(".1")), log.write_bytes(LOG)), "another file has taken its place"),
     ],
-    ids=["grown", "shrunk", "replaced"],
+    ids=["grown", "shrunk", "written anew", "replaced"],
 )
 def test_it_changed_since_it_was_read(tmp_path: Path, change: Callable[[Path], object], reason: str) -> None:
     """Not the file, or not the bytes, that were read: it stays under its name."""

@@ -27,7 +27,7 @@ class Spent:
         """The log was read; `whole`: as far as it goes. Only a file that left nothing unread is spent."""
         self._ends.pop(place, None)
         if isinstance(source, Log) and source.damaged is None and whole and not source.pending:
-            self._ends[place] = Counted(source.path, source.device, source.inode, source.size)
+            self._ends[place] = Counted(source.path, source.device, source.inode, source.size, source.modified)
 
     def remove(
         self,

@@ -26,12 +26,13 @@ _ASIDE = re.compile(r"\.(.+)\.[0-9a-f]{16}\.counted")
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A log as it was when it was read to its end: where it lies, device and inode, size in bytes."""
+    """A log as it was when it was read to its end: where it lies, device and inode, size in bytes, mtime in ns."""
 
     path: Path
     device: int
     inode: int
     size: int
+    modified: int
 
 
 def remove_counted(log: Counted) -> str | None:
@@ -110,8 +111,9 @@ def _difference(log: Counted, descriptor: int) -> str | None:
         if error.errno == errno.EAGAIN:
             return "a writer has it open"
         return f"whether a writer has it open cannot be told ({_reason(error)})"
-    if os.fstat(descriptor).st_size != log.size:  # tested under the lease: nobody can write any more
-        return "it has grown"
+    found = os.fstat(descriptor)  # tested under the lease: nobody can write any more
+    if (found.st_size, found.st_mtime_ns) != (log.size, log.modified):  # it may be others of the same length by now
+        return "it has grown" if found.st_size > log.size else "it has changed"
     if fcntl.fcntl(descriptor, fcntl.F_GETLEASE) != fcntl.F_RDLCK:  # whoever opens it waits for us
         return "a writer has it open"
     return None
