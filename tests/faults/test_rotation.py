@@ -80,9 +80,9 @@ class Rotation(RuleBasedStateMachine):
         for name in NAMES[:2]:
             self.log(name).write_bytes(self.first() + self.make(2))
 
-    @rule(name=st.sampled_from(NAMES), count=st.sampled_from((1, 2, 5, 40)), torn=st.integers(0, 90))
+    @rule(name=st.sampled_from(NAMES), count=st.sampled_from((0, 0, 1, 2, 5, 40)), torn=st.integers(0, 90))
     def write(self, name: str, count: int, torn: int) -> None:
-        """Lines are added; the last may end later."""
+        """Lines are added, or none but those that all logs begin with; the last may end later."""
         start = b"" if self.has(name) else self.first()
         data = start + self.torn.pop(name, b"") + self.make(count)
         if torn > 60:
