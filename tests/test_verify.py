@@ -546,6 +546,44 @@ def test_raw_logs_that_hold_nothing(tmp_path: Path) -> None:
     assert next(check for check in found.checks if check.id == "raw").outcome == HELD
 
 
+@pytest.mark.parametrize(
+    ("pattern", "mode", "told"),
+    [
+        ("logs/*.log", 0o300, "found"),
+        ("logs/**/*.log", 0o000, "found"),
+        ("logs/in/*.log", 0o600, "found"),  # to be listed, not to be entered
+        ("logs/in/*.log", 0o300, ""),  # to be entered, and need not be listed
+        ("l*s/*.log", 0o000, "noted"),  # one among others
+    ],
+)
+def test_raw_logs_that_cannot_be_looked_at(pattern: str, mode: int, told: str, tmp_path: Path) -> None:
+    """A folder of raw logs that is closed to the user is a finding, and a note where only a wildcard leads there: who
+    cannot look does not say that no log is there."""
+    store = raw_store(tmp_path, "never written")
+    raw_log(tmp_path, "a.log", DAY)
+    (tmp_path / "logs/in").mkdir()
+    (tmp_path / "logs").chmod(mode)
+    try:
+        words = ("verify", "--store", store, "--now", NOW.isoformat(), "--json", "--raw", tmp_path / pattern)
+        done = Command(tmp_path)(*words, preexec_fn=without_override)
+    finally:
+        (tmp_path / "logs").chmod(0o700)
+    assert done.code == (told == "found"), done
+    check = next(check for check in json.loads(done.out)["checks"] if check["id"] == "raw")
+    found = [(each["where"], each["clauses"]) for each in check["findings"]]
+    assert found == [(str(tmp_path / "logs"), ["raw.access", "raw.error"])] * (told == "found")
+    noted = [note for note in check["notes"] if note.startswith(f"{tmp_path}/logs is left out")]
+    assert len(noted) == (told == "noted")
+
+
+def test_raw_logs_in_a_bucket(store: Path) -> None:
+    """What lies in a bucket is not looked at, and is said to be not judged, rather than to hold."""
+    found = verify(store, now=NOW, raw=["s3://logs/*.gz"])
+    assert findings(found, "raw") == [
+        "s3://logs/*.gz: raw logs are not judged: they lie in a bucket, whose own rules delete them"
+    ]
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from loganon.patterns import unreadable_folder, unreadable_folders
+from loganon.buckets import is_object
 from loganon.periods import parse_period
 from loganon.policy import Policy
 from loganon.verify.findings import Findings, shown
 
 AFTER_INGEST = timedelta(days=2)
 """A log that nobody has written for this long was to be ingested, and removed, by a nightly run."""
-_FIX = "Run as a user who may, or name another"
+_CLAUSES = ("raw.access", "raw.error")
+_LOOK = "Have the user look who may, or hold them to the policy by other means"
 _NAME_DATE = re.compile(r"(?<![0-9])(20[0-9]{2})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9]{3})")
 _ERROR = re.compile(r"(?<![a-z])err(?:or)?s?(?![a-z])", re.IGNORECASE)
 
@@ -27,26 +29,51 @@ def check_raw(policy: Policy, findings: Findings, patterns: Sequence[str], now: 
         findings.skip("raw", "no --raw was given")
         return
     for pattern in patterns:
-        found = list(_files(pattern))
-        closed = unreadable_folder(pattern)
-        if closed is not None:
-            findings.add(
-                "raw",
-                str(Path(closed).absolute()),
-                "this user may not read the folder of raw logs",
-                clauses=(),
-                fix=_FIX,
-            )
-        elif not found:
+        blind = list(_blind(pattern))
+        for place, why, meant in blind:
+            if meant:
+                findings.add("raw", _absolute(place), f"raw logs are not judged: {why}", fix=_LOOK, clauses=_CLAUSES)
+            else:
+                findings.note("raw", f"{shown(place)} is left out: {why}")
+        found = [] if is_object(pattern) else list(_files(pattern))
+        if not found and not blind:
             findings.note("raw", f"no file matches {shown(pattern)}")
-        for folder in unreadable_folders(pattern):
-            findings.note("raw", f"this user may not read {shown(folder)}")
         for path, newest, size in found:
             is_error = _ERROR.search(path.name) is not None
             rule = policy.raw.error if is_error else policy.raw.access
             what = _breach(rule, newest, now) if size else ""
             if what:
                 findings.add("raw", str(path.absolute()), what, clauses=("raw.error" if is_error else "raw.access",))
+
+
+def _blind(pattern: str) -> Iterator[tuple[str, str, bool]]:
+    """Where logs of the pattern could lie and nobody can look, and why: a bucket, a folder that is closed to this user.
+
+    A folder is looked at as far as the pattern leads through it; and said to be meant, or to be one among others that a
+    wildcard finds.
+    """
+    if is_object(pattern):
+        yield pattern, "they lie in a bucket, whose own rules delete them", True
+        return
+    steps = pattern.split("/")
+    for count in range(1, len(steps)):
+        above = "/".join(steps[:count]) or "/"
+        meant = not glob.has_magic(above)
+        for folder in [above] if meant else sorted(glob.glob(above, recursive=True)):  # noqa: PTH207 - as below
+            try:
+                if glob.has_magic(steps[count]):
+                    os.scandir(folder).close()
+                os.stat(f"{folder}/.")  # noqa: PTH116 - a path drops the dot, which asks for the right to enter
+            except PermissionError as error:
+                yield folder, f"the folder cannot be read ({error.strerror})", meant
+                if meant:
+                    return
+            except OSError:  # it is not there, or no folder
+                continue
+
+
+def _absolute(place: str) -> str:
+    return place if is_object(place) else str(Path(place).absolute())
 
 
 def _files(pattern: str) -> Iterator[tuple[Path, datetime | None, int]]:
