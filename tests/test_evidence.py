@@ -110,6 +110,13 @@ def test_a_deletion_that_is_not_done() -> None:
     assert [(each.begun, each.done) for each in mixed] == [("t0", "t5"), ("t1", "t2")]
 
 
+def test_an_entry_without_a_number() -> None:
+    """A damaged entry of the deletion record, which `verify` names, ends no report: what is no number is none."""
+    entry = {"partition": "2026-11-09", "rows": "x", "bytes": None, "state": "done", "time": "t1"}
+    (found,) = log_of([entry], [])
+    assert (found.rows, found.bytes, found.files) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("name", bundled())
 def test_every_item_of_article_30(name: str, tmp_path: Path) -> None:
     """(a) to (g) are there; the controller is attested where the policy names one, else open; no text is invented."""

@@ -350,6 +350,15 @@ def test_a_deletion_whose_end_was_not_recorded(store: Path) -> None:
     assert "2026-11-09" in notes(found, "deletions")[0]
 
 
+def test_a_deletion_record_that_is_gone(store: Path) -> None:
+    """Where lines were deleted and no entry says so, the record was lost: that is noted, and no text of it repeated."""
+    assert not notes(verify(store, now=NOW), "deletions")
+    (store / "_loganon/deletions.jsonl").unlink()
+    found = verify(store, now=NOW)
+    assert found.holds, found.errors
+    assert notes(found, "deletions") == ("the deletion record is empty, and the records name 70 deleted lines",)
+
+
 def test_a_held_day_that_was_deleted(tmp_path: Path) -> None:
     """Under the store's own policy, before the hold's end: it breaks the hold. Under another, or after: it does not."""
     hold = '[[hold]]\nscope = "2026-11-05"\nbasis = "b"\nowner = "o"\nuntil = 2026-11-21\n[fields]'

@@ -523,7 +523,7 @@ DEFECTS = {
     "an address in a record": _store("address", lambda store: edit_json(record(store), format=f"of {ADDRESS}")),
     "an e-mail in the state": _store("address keys", lambda s: edit_json(s / "_loganon/state.json", note=EMAIL)),
     "an e-mail in the deletion record": _store(
-        "address", lambda s: file_in(s, "_loganon/deletions.jsonl", json.dumps({"rule": EMAIL}).encode())
+        "address keys", lambda s: file_in(s, "_loganon/deletions.jsonl", json.dumps({"rule": EMAIL}).encode())
     ),
     "an e-mail in the lock": _store("keys", lambda s: file_in(s, "_loganon/lock", EMAIL.encode())),
     "an e-mail in the reserve": _store("keys", lambda s: file_in(s, "_loganon/reserve", b"\xff" * 99 + EMAIL.encode())),
@@ -531,6 +531,10 @@ DEFECTS = {
         "address keys", lambda s: file_in(s, "access/_table.json", json.dumps({"id": "0" * 32, "of": EMAIL}).encode())
     ),
     "a key in the deletion record": _store("keys", lambda s: append_deletion(s, "2026-11-10", "done", client="x")),
+    "an entry of the deletion record without a number": _store(
+        "keys", lambda s: append_deletion(s, "2026-11-10", "done", rows="x")
+    ),
+    "an entry of the deletion record of no day": _store("keys", lambda s: append_deletion(s, "jane", "begun")),
     "a key in the record of the quarantine": _store(
         "keys", lambda s: file_in(s, "_loganon/quarantine.jsonl", b'{"version":1,"client":"x"}\n')
     ),

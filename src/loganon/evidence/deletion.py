@@ -70,15 +70,20 @@ def _deletion(entry: Mapping[str, Any], begun: str, done: str | None, standing: 
         result = "not finished" if day in {str(each) for each in standing} else "gone; the end was not recorded"
     return Deletion(
         partition=day,
-        rows=int(entry.get("rows", 0)),
-        bytes=int(entry.get("bytes", 0)),
-        files=int(entry.get("files", 0)),
+        rows=_count(entry.get("rows")),
+        bytes=_count(entry.get("bytes")),
+        files=_count(entry.get("files")),
         rule=str(entry.get("rule", "")),
         policy_sha256=str(entry.get("policy_sha256", "")),
         begun=begun,
         done=done,
         result=result,
     )
+
+
+def _count(number: object) -> int:
+    """The number; 0 for what is none, which the check `keys` names."""
+    return number if type(number) is int else 0
 
 
 def _store(policy: Policy, owner: str) -> Iterator[Rule]:

@@ -90,7 +90,10 @@ def check_conservation(
 
 def check_deletions(view: View, findings: Findings) -> None:
     """What is recorded as deleted is gone; what was begun is done."""
-    entries = view.store.deletions()
+    entries = [entry for entry in view.store.deletions() if parse_partition(f"date={entry['partition']}")]
+    deleted = findings.figures.get("lines_deleted", 0)
+    if deleted and not entries:
+        findings.note("deletions", f"the deletion record is empty, and the records name {deleted:,} deleted lines")
     last = {str(entry["partition"]): str(entry["state"]) for entry in entries}
     for held, hold in _deleted_though_held(view, entries):
         path, what = f"{TABLE}/{partition_name(held)}", f"a partition was deleted that is held until {hold.until}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from loganon.store import PolicyStamp, Record
+from loganon.store.deletions import BEGUN, DONE
 from loganon.store.layout import PRIVATE_NAME, SOURCES, STATE_FILE, STORE_FILE, TABLE, TABLE_ID, record_file
 from loganon.store.manifest import Manifest, State, encode_manifest, encode_state
 from loganon.store.records import encode_record
@@ -42,6 +44,15 @@ _KNOWN = {path: _keys(example) for path, example in _EXAMPLES.items()} | {
     _QUARANTINE: frozenset(("version", "partition", "cell", "file", "size", "reason", "time")),
     _TABLE_FILE: frozenset(("version", "id")),
 }
+_TEXTS: Mapping[str, re.Pattern[str]] = {
+    "partition": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "state": re.compile(f"{BEGUN}|{DONE}"),
+    "policy_sha256": re.compile(r"[0-9a-f]{64}"),
+    "time": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}\+00:00"),
+    "rule": re.compile(r"[ -~]{0,120}"),
+}
+_NUMBERS = ("files", "rows", "bytes")
+"""The members of an entry of the deletion record, and their forms."""
 _NO_TEXT = 0x80
 """The least byte that is no character of ASCII."""
 _OPEN = ("lines.", "owed.")
@@ -68,6 +79,9 @@ def check_documents(view: View, findings: Findings, records: Iterable[str]) -> N
         strange = _strange(lines, kind)
         if strange:
             findings.add("keys", path, f"{count_of(strange, 'key')} that loganon does not write")
+        odd = sum(map(_is_odd, lines)) if path == _DELETIONS else 0
+        if odd:
+            findings.add("keys", path, f"{count_of(odd, 'line')} of another form than loganon writes")
     for path in filter(present.__contains__, (_LOCK, _RESERVE)):
         _check_bare(view, findings, path)
 
@@ -96,3 +110,15 @@ def _strange(lines: Iterable[str], kind: str) -> int:
     if known is None:
         return 0
     return sum(key not in known and not key.startswith(_OPEN) for line in lines for key in _keys(line))
+
+
+def _is_odd(line: str) -> bool:
+    """True for an object that is no entry of the deletion record; a line that a crash cut short is none."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return False
+    texts = isinstance(entry, dict) and all(
+        isinstance(entry.get(name), str) and form.fullmatch(entry[name]) for name, form in _TEXTS.items()
+    )
+    return not texts or any(type(entry.get(name)) is not int or entry[name] < 0 for name in _NUMBERS)
