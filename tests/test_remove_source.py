@@ -234,6 +234,39 @@ def test_killed_while_it_lies_aside(store: Path, tmp_path: Path) -> None:
     assert not log.exists()
 
 
+def test_killed_and_the_next_log_has_another_date(store: Path, tmp_path: Path) -> None:
+    """What was left aside of a log goes with the next of its stream beside it: a date in a name does not come again."""
+    log = write(tmp_path / "a.log-20261120", LOG)
+    job.run([Input(str(log), Reading(lookups=open_lookups()))], policy=None, store=store, key=KEY, clock=job.Clock(NOW))
+    aside = log.rename(tmp_path / ".a.log-20261120.0123456789abcdef.counted")
+    other = write(tmp_path / ".b.log-20261120.0123456789abcdef.counted", LOG)
+    summary = removing(store, [write(tmp_path / "a.log-20261121", b"".join(lines(7, tag="new")))])
+    assert (summary.counted, summary.already_counted) == (7, 50)
+    assert (aside.exists(), other.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("logs", ["logs/*.log-*", "./logs/*.log-*", "logs/{site}.log-????", "logs/a.log-1120"])
+def test_killed_and_no_other_log_is_there(store: Path, tmp_path: Path, logs: str) -> None:
+    """What a killed run left aside of the logs that a configuration names goes with the next run, although no other log
+    has its name again: raw lines stood there for ever."""
+    (tmp_path / "logs").mkdir()
+    log = write(tmp_path / "logs" / "a.log-1120", LOG)
+    aside = log.with_name(".a.log-1120.0123456789abcdef.counted")
+    others = [write(log.with_name(name), LOG) for name in (".b.txt-1.0123456789abcdef.counted", ".a.log-1120.counted")]
+    (tmp_path / "c.toml").write_text(f'key_file = "key"\n[[input]]\nlogs = "{logs}"\nstore = "store"\n')
+    run = Command(tmp_path)
+    assert run("run", "--config", "c.toml", "--now", NOW.isoformat()).code == 0
+    log.rename(aside)
+    with (tmp_path / "c.toml").open("a") as file:
+        file.write("remove_source = true\n")
+    done = run("run", "--config", "c.toml", "--now", NOW.isoformat(), "--json")
+    assert done.code == 0, done.err
+    assert '"counted": 0' in done.out
+    assert '"already_counted": 50' in done.out
+    assert not aside.exists()
+    assert all(other.exists() for other in others)
+
+
 def test_by_the_command(tmp_path: Path) -> None:
     """The option of `run`; what was removed is in the text."""
     log = write(tmp_path / "a.log", LOG)

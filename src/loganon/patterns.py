@@ -14,6 +14,7 @@ from pathlib import Path
 from loganon.buckets import is_object
 from loganon.sources.identity import stream_name
 from loganon.sources.objects import expand_objects
+from loganon.sources.removal import ASIDE, name_before
 
 SITE = "{site}"
 _PLACEHOLDER = re.compile(r"\{[^{}/]*\}")
@@ -44,13 +45,15 @@ def _check_placeholders(text: str) -> None:
             raise ValueError(f"{name} is unknown" + (f"; did you mean {SITE}?" if near else f"; known is {SITE}"))
 
 
-def log_files(pattern: str) -> Iterator[tuple[str, str | None]]:
+def log_files(pattern: str, *, aside: bool = False) -> Iterator[tuple[str, str | None]]:
     """The files that a pattern names, in order, each with its site (None where the pattern has no `{site}`).
 
     A site is as short as the pattern allows. Where it ends the name, rotation and compression do not belong to it.
+    `aside`: then those, too, that it named until a removal which was killed put them aside.
     """
-    for path in files_of(pattern.replace(SITE, "*")):
-        site = site_of(pattern, path)
+    found = [(path, path) for path in files_of(pattern.replace(SITE, "*"))]
+    for path, named in found + (_left_aside(pattern) if aside and not is_object(pattern) else []):
+        site = site_of(pattern, named)
         if site is not None or SITE not in pattern:
             yield path, stream_name(site) if site and pattern.endswith(SITE) else site
 
@@ -60,6 +63,14 @@ def files_of(pattern: str) -> list[str]:
     if is_object(pattern):
         return [found for found in expand_objects(pattern) if found != pattern or not _PARTS.search(pattern)]
     return sorted(path for path in glob.glob(pattern) if os.path.isfile(path))  # noqa: PTH207, PTH113 - a whole path; and where the folder may not be entered, none
+
+
+def _left_aside(pattern: str) -> list[tuple[str, str]]:
+    """What lies aside of the files that a pattern names, each with the path that it had."""
+    folder = os.path.dirname(pattern.replace(SITE, "*"))  # noqa: PTH120 - a pattern as text, as below
+    here = files_of(os.path.join(folder, ASIDE))  # noqa: PTH118 - as above
+    before = [(path, path.removesuffix(name := Path(path).name) + name_before(name)) for path in here]
+    return [(path, named) for path, named in before if path != named and _regex(pattern).fullmatch(named)]
 
 
 def site_of(pattern: str, path: str) -> str | None:

@@ -174,7 +174,7 @@ def find_sites(inputs: Sequence[InputSettings]) -> Sites:
     errors: list[LoganonError] = []
     for each in inputs:
         for pattern in each.logs:
-            files = list(log_files(pattern))
+            files = list(log_files(pattern, aside=each.remove_source))
             for path, site in files:
                 if site is None or is_site(site):
                     one = _at(found, each, site)

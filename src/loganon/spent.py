@@ -8,6 +8,7 @@ from pathlib import Path
 from loganon.reading import Input
 from loganon.sources import STDIN, Source
 from loganon.sources.files import Log
+from loganon.sources.identity import stream_name
 from loganon.sources.removal import Counted, left_behind, remove_counted
 from loganon.store import Record
 from loganon.summary import COUNTED, LogSummary, Summary
@@ -60,5 +61,5 @@ def find_left_behind(inputs: Sequence[Input]) -> list[Input]:
     found: dict[str, Input] = {}
     for reading in {each.reading for each in inputs if each.reading.remove_source}:
         logs = [Path(each.log) for each in inputs if each.reading is reading and each.log != STDIN]
-        found.update((str(path), Input(str(path), reading, found=True)) for path in left_behind(logs))
+        found.update((str(path), Input(str(path), reading, found=True)) for path in left_behind(logs, stream_name))
     return list(found.values())

@@ -14,12 +14,15 @@ import re
 import secrets
 import signal
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from loganon.errors import printable
 from loganon.renames import rename_new
+
+ASIDE = ".*.counted"
+"""A glob of the names of what lies aside."""
 
 _ASIDE = re.compile(r"\.(.+)\.[0-9a-f]{16}\.counted")
 
@@ -65,8 +68,11 @@ def name_before(name: str) -> str:
     return aside[1] if aside else name
 
 
-def left_behind(logs: Iterable[Path]) -> list[Path]:
-    """What lies aside of any of these logs since a process that removed it was killed."""
+def left_behind(logs: Iterable[Path], stream: Callable[[str], str] = str) -> list[Path]:
+    """What lies aside of any of these logs since a process that removed it was killed.
+
+    `stream`: what has the same by its name, beside such a log, is of them, too: a date in a name does not come again.
+    """
     names: dict[Path, set[str]] = {}
     for log in logs:
         path = log.resolve()
@@ -77,7 +83,9 @@ def left_behind(logs: Iterable[Path]) -> list[Path]:
             here = sorted(entry.name for entry in os.scandir(folder))
         except OSError:  # whoever reads the log says so
             continue
-        found += [folder / name for name in here if name_before(name) in wanted and name not in wanted]
+        aside = [name for name in here if name_before(name) != name and name not in wanted]
+        streams = set(map(stream, wanted))
+        found += [folder / name for name in aside if stream(name_before(name)) in streams]
     return found
 
 
