@@ -560,6 +560,16 @@ def test_a_long_first_line(store: Path, tmp_path: Path, size: int, fill: bytes, 
     assert hours_of(store) == counts_of(LOG)
 
 
+@pytest.mark.parametrize("size", [600_000, 5_000_000])
+def test_a_long_first_line_of_a_stream(tmp_path: Path, size: int) -> None:
+    """It does not cost what comes by standard input, either, which cannot be read again."""
+    run = Command(tmp_path)
+    data = b"\0" * size + b"\n" + b"".join(LOG)
+    done = run("run", "-", "--store", "store", "--now", NOW.isoformat(), stdin=data)
+    assert done.code == 0, done.err
+    assert "61 lines: 60 counted, 1 " in done.out
+
+
 def renamed(folder: Path) -> None:
     (folder / "x.log.1").rename(folder / "x.log.2")
     (folder / "x.log").rename(folder / "x.log.1")

@@ -519,7 +519,7 @@ def test_a_store_that_is_gone(tmp_path: Path, log: Path) -> None:
     following.write(log, LOG[40:80])
     following(10, times=3)
     assert not following.store.exists()
-    assert following.said.errors
+    assert [error.what for error in following.said.errors] == ["the store is gone"]
     away.rename(following.store)
     following.write(log, LOG[80:])
     following(LONGEST_BACKOFF)
@@ -1016,6 +1016,34 @@ def test_a_pipe_that_begins_with_no_log(tmp_path: Path) -> None:
     assert [error.exit_code for error in following.said.errors] == [65]
     answer = following.end()
     assert (answer["counted"], answer["rejected"]["malformed"]) == (120, 3)
+
+
+@pytest.mark.parametrize("size", [600_000, 3_000_000])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_pipe_that_begins_with_a_long_line(tmp_path: Path, size: int, whole: bool) -> None:
+    """A first line longer than what a format is told by is one rejected line, in however many pieces it comes."""
+    feed = Given()
+    following = Following(tmp_path, lives=[Live("-", feed)], format="auto")
+    feed.data = b"\0" * size + (b"\n" + b"".join(LOG[:60]) if whole else b"")
+    following(times=2)
+    feed.data += (b"" if whole else b"\n") + b"".join(LOG[60:] if whole else LOG)
+    following(times=2)
+    assert hours_of(following.store) == counts_of(LOG)
+    assert not following.said.errors
+    answer = following.end()
+    assert (answer["counted"], sum(answer["rejected"].values())) == (120, 1)
+
+
+def test_a_pipe_of_what_is_no_log(tmp_path: Path) -> None:
+    """That a pipe has no format is said once, whatever its lines are like; all of them are counted as malformed."""
+    feed = Given()
+    following = Following(tmp_path, lives=[Live("-", feed)], format="auto")
+    for n in range(30):
+        feed.data = bytes([97 + n % 26]) * n + b" (some) - [words]\n" * 120
+        following(0.5, times=2)
+    following()
+    assert len(following.said.errors) == 1
+    assert following.end()["rejected"]["malformed"] == 30 * 120
 
 
 def test_a_policy_that_is_changed(tmp_path: Path, log: Path) -> None:

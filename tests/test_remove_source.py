@@ -246,7 +246,7 @@ def test_killed_and_the_next_log_has_another_date(store: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("logs", ["logs/*.log-*", "./logs/*.log-*", "logs/{site}.log-????", "logs/a.log-1120"])
-def test_killed_and_no_other_log_is_there(store: Path, tmp_path: Path, logs: str) -> None:
+def test_killed_and_no_other_log_is_there(tmp_path: Path, logs: str) -> None:
     """What a killed run left aside of the logs that a configuration names goes with the next run, although no other log
     has its name again: raw lines stood there for ever."""
     (tmp_path / "logs").mkdir()

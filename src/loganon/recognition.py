@@ -14,6 +14,9 @@ from loganon.store import Record
 SAMPLE_BYTES = 1 << 19
 """Detection looks at the first 1,000 lines, within this many bytes."""
 
+LONGEST_LINE = 1 << 24
+"""Bytes of a first line behind which others are looked for, in what cannot be read again."""
+
 
 def telling(blocks: Iterable[bytes]) -> bytes:
     """The first bytes of a log by which its format is told, `SAMPLE_BYTES` or all of a shorter one: behind blank lines,

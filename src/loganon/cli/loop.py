@@ -23,7 +23,7 @@ STDIN = "-"
 _TICK = 0.5  # seconds between two looks at everything
 _SOON = 0.02  # the same while more waits than should
 _LOOK = 1.0  # seconds between two looks of the thread; more where they take more than a twentieth of the time
-_LONGEST = 60.0  # the same at most: a look that hung with a mount, or with the process, must not end all looks
+_LONGEST = 60.0  # the same at most: a look that hung, with a mount or a stopped process, must not end all looks
 
 
 class Following(Protocol):

@@ -21,7 +21,7 @@ from loganon.parse import whole_lines
 from loganon.pipeline import Pipeline, build
 from loganon.policy import Policy
 from loganon.reading import Input, Reading
-from loganon.recognition import SAMPLE_BYTES, last_of, recognise
+from loganon.recognition import LONGEST_LINE, SAMPLE_BYTES, last_of, recognise
 from loganon.refusals import SkippedError, recorded_zone, zone_note
 from loganon.sources.files import BEGINNING_BYTES
 from loganon.sources.identity import stream_name
@@ -65,6 +65,11 @@ class Intake:
     def rows(self) -> int:
         """Rows that wait for a commit."""
         return self._log.rows if self._log is not None else 0
+
+    @property
+    def begun(self) -> bool:
+        """Its format is known, and lines of it were read."""
+        return self._log is not None
 
     @property
     def full(self) -> bool:
@@ -164,9 +169,23 @@ class Intake:
                 if attempts == _ATTEMPTS:
                     raise
 
+    def _sample(self) -> tuple[int, bytes]:
+        """Where what the format is told by begins, and that; nothing while it is to come.
+
+        A first line longer than all that is looked at is passed over: it costs no other line its format.
+        """
+        start = self.live.peek(SAMPLE_BYTES)
+        if len(start) < SAMPLE_BYTES or b"\n" in start or self._reading.format is not None:
+            return 0, start
+        longer = self.live.peek(LONGEST_LINE)
+        first = longer.find(b"\n") + 1
+        if first and (behind := self.live.peek(first + SAMPLE_BYTES)[first:]):
+            return first, behind
+        return 0, longer if self.live.feed.ended or len(longer) == LONGEST_LINE else b""
+
     def _begin(self, *, hurry: bool) -> bool:
         """Whether the format is known; SkippedError where what came is none."""
-        start = self.live.peek(SAMPLE_BYTES)
+        first, start = self._sample()
         few = start.count(b"\n") < ENOUGH_LINES and len(start) < SAMPLE_BYTES and self._reading.format is None
         if not start or (few and not hurry and not self.live.feed.ended):
             return False
@@ -174,11 +193,12 @@ class Intake:
         last = last_of(self._store.records().values(), stream)
         given = Input(self.live.log, self._reading)
         try:
-            fmt = recognise(given, start, None, last)
+            fmt = recognise(given, start[:SAMPLE_BYTES], None, last)
         except SkippedError:
-            end = start.rfind(b"\n") + 1 or len(start)
+            seen = self.live.peek(first + len(start))
+            end = seen.rfind(b"\n") + 1 or len(seen)
             self.live.discard(end)
-            self._unread.lines["malformed"] += start[:end].count(b"\n") or 1
+            self._unread.lines["malformed"] += seen[:end].count(b"\n") or 1
             raise
         zone = self._reading.timezone or recorded_zone(self.live.log, last)
         self.notes = zone_note(self.live.log, fmt, zone)

@@ -25,7 +25,7 @@ from loganon.policy import Policy
 from loganon.reading import Input, Reading
 from loganon.recognition import last_of
 from loganon.sources.live import Live
-from loganon.store import Place, Store, open_or_none, open_standing
+from loganon.store import Place, Store, open_or_none
 from loganon.summary import LogSummary, Summary
 
 _PAST = timedelta(days=1)  # a rotated log that is older than the stream's last commit by this is known
@@ -135,7 +135,7 @@ class Session:
                 self._troubles.met(subject, error)
                 failed += [error] if intake.live.feed.ended else []
             else:
-                if intake.waits:
+                if intake.begun:
                     self._troubles.over(subject)
             for text in intake.notes:
                 self._troubles.note(text)
@@ -180,7 +180,10 @@ class Session:
         is overdue, and not what was rotated away before.
         """
         opened = self._open(now)
-        standing = open_standing(self._target.path)
+        standing = open_or_none(self._target.path)
+        if standing is None:
+            self.close()
+            raise self._gone()
         if standing.uuid != opened.store.uuid:
             self.last_retention, self._searched = None, False
         if (standing.uuid, standing.policy.sha256) != (opened.store.uuid, opened.store.policy.sha256):
@@ -193,12 +196,8 @@ class Session:
             policy = target.policy
             if self._window is not None:  # by now it has a policy of its own, which may have been changed
                 policy = None
-                if (
-                    open_or_none(target.path) is None
-                ):  # none is made in place of one that may come back, as a mount does
-                    raise CannotWriteError(
-                        "the store is gone", where=str(target.path), fix="Bring it back, or start again to make another"
-                    )
+                if open_or_none(target.path) is None:  # none is made in place of one that may come back as a mount does
+                    raise self._gone()
             store, frozen, key = job.open_store(target.path, policy, target.key, now, target.group)
             ingest = Ingest(
                 store,
@@ -217,6 +216,10 @@ class Session:
                 self._watch.scan(self._seconds(), now.timestamp())
                 self._search(self._opened)
         return self._opened
+
+    def _gone(self) -> CannotWriteError:
+        fix = "Bring it back, or start again to make another"
+        return CannotWriteError("the store is gone", where=str(self._target.path), fix=fix)
 
     def _place_intakes(self, opened: _Opened, key: Key) -> None:
         for intake in self.intakes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from loganon.errors import LoganonError
+from loganon.refusals import SkippedError
 
 _MOST_NOTES = 1000
 
@@ -45,7 +46,8 @@ class Troubles:
 
     def met(self, subject: str, error: LoganonError, *, times: int = 1) -> None:
         """The subject fails; said if it did not fail so before, and only when it was met so many `times` in a row."""
-        kind = type(error), error.what
+        without_format = isinstance(error, SkippedError) and error.reason == "no_format"
+        kind = type(error), "" if without_format else error.what  # its details differ with the lines of a pipe
         if self._said.get(subject) == kind:
             return
         met = self._unsaid.get(subject, 0) + 1
