@@ -413,6 +413,28 @@ def test_a_pipe_is_read_ahead_up_to_a_bound() -> None:
     os.close(read)
 
 
+def test_a_pipe_for_which_there_is_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has come is given, then the error; nobody waits for a thread that reads no more."""
+    read, write = os.pipe()
+    os.write(write, b"a\n")
+    blocks = [b"a\n"]
+
+    def short(_descriptor: int, _limit: int) -> bytes:
+        if not blocks:
+            raise MemoryError
+        return blocks.pop()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("loganon.sources.prompt.os.read", short)
+        feed = Prompt(read)
+        assert feed.read(100) == b"a\n"
+        with pytest.raises(OSError, match="Cannot allocate memory"):
+            feed.read(100)
+    assert feed.ended
+    os.close(read)
+    os.close(write)
+
+
 # --- kills ------------------------------------------------------------------------------------------------------------
 
 

@@ -181,6 +181,24 @@ def test_what_our_queue_drops_is_counted(tmp_path: Path) -> None:
         assert feed.take(1 << 20) == b"y\n"
 
 
+def test_memory_that_runs_out_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A datagram for which there is no memory is counted as dropped, and those that follow are read."""
+
+    def short(datagram: bytes) -> bytes:
+        if datagram == b"large":
+            raise MemoryError
+        return line_of(datagram)
+
+    monkeypatch.setattr("loganon.sources.syslog.line_of", short)
+    path = tmp_path / "s"
+    with receiving(Address(path=str(path))) as feed, sender_to(path) as sender:
+        for text in (b"a", b"large", b"b"):
+            sender.send(text)
+        until(lambda: feed.received == 3)
+        assert feed.dropped["queue"] == 1
+        assert feed.take(1 << 20) == b"a\nb\n"
+
+
 def test_drops_are_told_at_the_end(tmp_path: Path) -> None:
     """Whoever looks at no metrics learns of them, too."""
     path = tmp_path / "s"
@@ -237,6 +255,26 @@ def test_the_socket_file(tmp_path: Path, mask: int) -> None:
         assert path.read_text() == "another's"
     finally:
         os.umask(before)
+
+
+def test_the_socket_file_is_removed(tmp_path: Path) -> None:
+    """By others, while it is in use: senders that begin now cannot reach it, which is said once. Another's socket at
+    the path is left there at the end."""
+    path = tmp_path / "s"
+    with receiving(Address(path=str(path))) as feed, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        following = Following(tmp_path, lives=[Live("unix:///s", feed)])
+        following(times=2)
+        assert not following.said.errors
+        path.unlink()
+        following(times=2)
+        other.bind(str(path))
+        following(times=2)
+        assert [error.what for error in following.said.errors] == [
+            "the socket is no longer at its path, where senders look for it"
+        ]
+        assert following.follower.figures.troubles == 1
+        following.follower.finish()
+    assert path.exists()
 
 
 def test_nothing_left_open(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from loganon.following.watch import Watch
 from loganon.following.watched import ObstacleError
 from loganon.reading import Reading
 from loganon.sources.live import Live
+from loganon.sources.syslog import Syslog
 from loganon.summary import Summary
 
 _LOCK_WAIT = 2.0  # seconds of one attempt to take the store's lock: between attempts logs are watched
@@ -147,7 +148,8 @@ class Follower:
             live.feed.close()
 
     def _tell_missing(self) -> None:
-        missing = self.watch.troubles
+        lives = {live.log: live.feed.trouble for live in self._lives if isinstance(live.feed, Syslog)}
+        missing = self.watch.troubles | {log: error for log, error in lives.items() if error is not None}
         for path, error in missing.items():
             self._troubles.met(_PATH + path, error)
         for subject in self._troubles.of(_PATH):

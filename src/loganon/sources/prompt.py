@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -93,15 +94,19 @@ class Prompt:
         return data
 
     def _fill(self) -> None:
-        while block := self._next():
+        try:
+            while block := self._next():
+                with self._changed:
+                    self._blocks.append(block)
+                    self._size += len(block)
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._size < _AHEAD)
+        except MemoryError:  # without this thread nothing would ever come: the writer would wait, and so would we
+            self._error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        finally:
             with self._changed:
-                self._blocks.append(block)
-                self._size += len(block)
+                self._ended = True
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._size < _AHEAD)
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
 
     def _next(self) -> bytes:
         """The next block; b"" at the end, on an error, and after `stop` at the first pause."""

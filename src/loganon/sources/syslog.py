@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from loganon.chunks import MAX_LINE_BYTES
 from loganon.envelopes import message_of
-from loganon.errors import CannotWriteError, ConfigurationError
+from loganon.errors import CannotWriteError, ConfigurationError, MissingInputError
 
 QUEUE_BYTES = 16 << 20
 """What is held at most until it is read into rows; further datagrams are dropped and counted."""
@@ -110,6 +110,14 @@ class Syslog:
         return {"kernel": self._kernel_drops(), "queue": self._overflowed}
 
     @property
+    def trouble(self) -> MissingInputError | None:
+        """Why no sender that begins now can reach it: its socket file was removed or replaced."""
+        if self._inode is None or self._closed or self._is_in_place():
+            return None
+        what = "the socket is no longer at its path, where senders look for it"
+        return MissingInputError(what, where=self._where, fix="Start again, and let nothing remove it from there")
+
+    @property
     def port(self) -> int:
         """The port that is listened on; 0 for a Unix socket."""
         name = self._socket.getsockname()
@@ -141,11 +149,16 @@ class Syslog:
         self._socket.close()
         for descriptor in (self._wake, self._waker):
             os.close(descriptor)
-        if self._inode is not None:
+        if self._inode is not None and self._is_in_place():
             with suppress(OSError):
-                status = os.lstat(self._path)
-                if (status.st_dev, status.st_ino) == self._inode:
-                    os.unlink(self._path)  # noqa: PTH108 - a path as text, as everywhere here
+                os.unlink(self._path)  # noqa: PTH108 - a path as text, as everywhere here
+
+    def _is_in_place(self) -> bool:
+        try:
+            status = os.lstat(self._path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._inode
 
     def _bound(self, address: Address) -> socket.socket:
         family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -185,10 +198,7 @@ class Syslog:
             lines = self._lines(room)
             with self._lock:
                 for line in lines:
-                    if len(self._buffer) + len(line) > self._queue:
-                        self._overflowed += 1
-                    else:
-                        self._buffer += line
+                    self._overflowed += not self._keeps(line)
                 self._received += len(lines)
                 left -= sum(map(len, lines)) if stopped else 0
                 if stopped and (not lines or left <= 0 or self._closed):
@@ -200,8 +210,21 @@ class Syslog:
         with memoryview(room) as view, suppress(OSError):  # BlockingIOError: nothing more waits
             while len(lines) < _ROUND:
                 size, _, _, _ = self._socket.recvmsg_into([view])
-                lines.append(line_of(bytes(view[:size])))
+                try:
+                    lines.append(line_of(bytes(view[:size])))
+                except MemoryError:  # that of a whole thread, by which all that comes later was lost unsaid
+                    lines.append(b"")
         return lines
+
+    def _keeps(self, line: bytes) -> bool:
+        """Whether there is room for the line, which then waits to be taken."""
+        if not line or len(self._buffer) + len(line) > self._queue:
+            return False
+        try:
+            self._buffer += line
+        except MemoryError:
+            return False
+        return True
 
     def _kernel_drops(self) -> int:
         try:
