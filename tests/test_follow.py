@@ -25,7 +25,7 @@ from loganon.rewrite import apply_policy
 from loganon.sources import files
 from loganon.sources.files import Log
 from loganon.sources.live import Live
-from loganon.store import Held, LocalStore
+from loganon.store import Held, Limits, LocalStore
 from support.following import Clock, Following, held, stamp
 from support.runs import KEY, NOW, PLAIN, counts_of, days, hours_of, ingest, line, lines, plain_policy, table_of
 
@@ -1086,6 +1086,17 @@ def test_a_tighter_age_holds_while_nothing_is_logged(tmp_path: Path, log: Path) 
         following(24 * 3600)
     assert days(following.store) == []
     following.end()
+
+
+def test_a_cell_that_is_full(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That rows went into `other` is said once while it runs, and how many at the end."""
+    monkeypatch.setattr("loganon.store.local.Limits", lambda: Limits(rows=4, files=2))
+    following = Following(tmp_path, log)
+    for start in range(0, 120, 40):
+        following.write(log, LOG[start : start + 40])
+        following()
+    assert len([note for note in following.said.notes if "more than it may" in note]) == 1
+    assert "rows went into `other`" in following.follower.finish().warnings[0]
 
 
 def test_an_error_log_is_said_once(tmp_path: Path, log: Path) -> None:

@@ -199,14 +199,16 @@ def test_memory_that_runs_out_for_a_moment(tmp_path: Path, monkeypatch: pytest.M
         assert feed.take(1 << 20) == b"a\nb\n"
 
 
-def test_drops_are_told_at_the_end(tmp_path: Path) -> None:
-    """Whoever looks at no metrics learns of them, too."""
+def test_drops_are_told(tmp_path: Path) -> None:
+    """Whoever looks at no metrics learns of them, too: at once that there are some, at the end how many."""
     path = tmp_path / "s"
     with receiving(Address(path=str(path)), queue=1000) as feed, sender_to(path) as sender:
         following = Following(tmp_path, lives=[Live("syslog", feed)])
         for _ in range(20):
             sender.send(b"x" * 99)
         until(lambda: feed.received == 20)
+        following(0, times=3)
+        assert following.said.notes == ["syslog: datagrams come faster than they are read, and are dropped"]
         summary = following.follower.finish()
     assert "10 datagrams were dropped unread: 10 by the queue." in summary.warnings
 

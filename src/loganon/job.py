@@ -158,8 +158,7 @@ def carry_out(
         summary.report(error)
     finally:  # what is due goes, whatever became of the logs
         finish(standing, policy, clock, wait, summary)
-    if summary.capped:
-        summary.warnings.append(f"{summary.capped:,} rows went into `other`: a cell held more than it may.")
+    summary.warn_of_caps()
     advise(summary, policy, readings)
     if raising:
         _raise_fatal(summary)

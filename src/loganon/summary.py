@@ -107,6 +107,11 @@ class Summary:
         if not any(str(error) == str(known) for known in self.errors):
             self.errors.append(error)
 
+    def warn_of_caps(self) -> None:
+        """Where cells were full, that is among the warnings."""
+        if self.capped:
+            self.warnings.append(f"{self.capped:,} rows went into `other`: a cell held more than it may.")
+
     @property
     def rejected(self) -> dict[str, int]:
         """Lines rejected by this run, by reason; every reason is there."""

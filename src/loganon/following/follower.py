@@ -138,6 +138,7 @@ class Follower:
         if lost := sum(self.figures.dropped.values()):
             why = ", ".join(f"{count:,} by the {where}" for where, count in self.figures.dropped.items() if count)
             whole.warnings.append(f"{lost:,} datagrams were dropped unread: {why}.")
+        whole.warn_of_caps()
         self.close()
         return whole
 
@@ -148,8 +149,11 @@ class Follower:
             live.feed.close()
 
     def _tell_missing(self) -> None:
-        lives = {live.log: live.feed.trouble for live in self._lives if isinstance(live.feed, Syslog)}
-        missing = self.watch.troubles | {log: error for log, error in lives.items() if error is not None}
+        feeds = {live.log: live.feed for live in self._lives if isinstance(live.feed, Syslog)}
+        for log, feed in feeds.items():
+            if any(feed.dropped.values()):
+                self._troubles.note(f"{log}: datagrams come faster than they are read, and are dropped")
+        missing = self.watch.troubles | {log: found for log, feed in feeds.items() if (found := feed.trouble)}
         for path, error in missing.items():
             self._troubles.met(_PATH + path, error)
         for subject in self._troubles.of(_PATH):

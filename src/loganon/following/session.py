@@ -161,7 +161,8 @@ class Session:
                 if retain:
                     self._retain(opened, clock, wait, summary)
         finally:
-            for text in summary.warnings:
+            over = f"{self._target.path}: a cell holds more than it may; what is rarest goes into `other`"
+            for text in (*summary.warnings, *([over] if summary.capped else [])):
                 self._troubles.note(text)
 
     def _believes(self, clock: job.Clock, window: Window) -> bool:
