@@ -24,6 +24,7 @@ from loganon import job
 from loganon.errors import ConfigurationError
 from loganon.formats import load_formats
 from loganon.lookups import open_lookups
+from loganon.parse.detect import SAMPLE_LINES
 from loganon.reading import Input, Reading
 from loganon.store import parse_place
 from loganon.summary import Summary
@@ -353,6 +354,15 @@ def test_headers_need_fields(spark: Cluster, tmp_path: Path) -> None:
         write(spark.lines(path), tmp_path / "store", "swapped", fields=swapped, format="w3c")
     assert count(spark, tmp_path / "job", path, range_bytes=1000).counted == 200
     assert sorted_of(tmp_path / "store") == sorted_of(tmp_path / "job")
+
+
+def test_the_format_is_told_behind_empty_lines(spark: Cluster, tmp_path: Path) -> None:
+    """However many stand first, a batch is read as `run` reads the log. Of empty lines alone nothing is counted."""
+    log = tmp_path / "x.log"
+    log.write_bytes(b"\n\r\n" * SAMPLE_LINES + b"".join(lines(5)))
+    assert write(spark.lines(log), tmp_path / "store", "behind").counted == 5
+    log.write_bytes(b"\n\r\n")
+    assert write(spark.lines(log), tmp_path / "store", "nothing").lines_read == 0
 
 
 @pytest.mark.parametrize("batch_id", ["", None, 0, 7, b"2026-11-20"])

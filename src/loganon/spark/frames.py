@@ -57,7 +57,7 @@ def how_of(
 
 
 def _sample(lines: DataFrame) -> bytes:
-    """The first lines."""
+    """The first lines that are not empty."""
     with translated():
-        rows = lines.select(column_of(lines)).where("value IS NOT NULL").take(SAMPLE_LINES)
+        rows = lines.select(column_of(lines)).where("value NOT IN (X'', X'0D')").take(SAMPLE_LINES)  # nor null
     return b"".join(bytes(row["value"]) + b"\n" for row in rows)
