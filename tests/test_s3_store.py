@@ -278,6 +278,30 @@ def test_a_damaged_document_stops_no_deletion(memory: Memory, key: str) -> None:
     assert stored(memory.objects).keys() == {(at(back(5), 2), "other")}  # folded: it is sealed
 
 
+def test_a_batch_that_follows_a_lost_one(memory: Memory) -> None:
+    """It cannot be brought into the table, and nothing is wrong with it: what is past its day goes out of it."""
+    log = [(at(back(5), 1), "/first"), (at(back(9), 1), "/old"), (at(back(1), 1), "/new")]
+    put_only(memory, {"one": log[:1]})
+    lost = names(memory, "batches")
+    ahead = Memory(dict(memory.objects))
+    open_store(open_bucket(ahead)).recover()
+    put_only(ahead, {"one": log})
+    (after,) = names(ahead, "batches")
+    memory.objects[after] = ahead.objects[after]
+    del memory.objects[lost[0]]
+    store = open_store(open_bucket(memory))
+    with store.locked() as held:
+        held.raise_cutoff(back(8), NOW)
+        held.retain(plan_retention(held.partitions(), held.cutoff), NOW)
+    assert store.findings == []
+    rows = pq.ParquetFile(io.BytesIO(memory.objects[after])).read().to_pylist()
+    assert {row["file"] for row in rows} == {"/new"}
+    writer({"one": log}, name=None, step=9)(open_bucket(memory))
+    open_store(open_bucket(memory)).recover()
+    assert stored(memory.objects) == wanted({"one": log}, back(8))
+    assert names(memory, "batches") == []
+
+
 @pytest.mark.parametrize("error", [DeniedError(), UnclearError("500")])
 @pytest.mark.parametrize("kind", ["date={}/hour-02", "date={}/hour-03", "batches/", "deletions", "births", "sources/"])
 def test_an_object_that_is_not_given_out_stops_no_deletion(memory: Memory, kind: str, error: Exception) -> None:

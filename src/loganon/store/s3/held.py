@@ -169,8 +169,8 @@ class S3Held:
             self.recover()
         except InputOutputError as error:  # of a cell, a batch, a record: none of them keeps a day that is over
             self._find(error)
-            for found in trim_batches(self._bucket, self._table, self.cutoff, plan.held):
-                self._find(found)
+        for found in trim_batches(self._bucket, self._table, self.cutoff, plan.held):
+            self._find(found)
         deletions = Deletions(self._bucket, self._table.policy.sha256)
         return Retention(self._bucket, self._table, deletions).apply(plan, self.cutoff, now)
 

@@ -106,8 +106,8 @@ class Retention:
 
 
 def trim_batches(bucket: Bucket, table: Table, cutoff: date, held: Spans = ()) -> Iterator[LoganonError]:
-    """Batches that cannot be brought into the table hold no rows before the cutoff but those of days that are held;
-    their lines stay counted. What went wrong.
+    """Batches that could not be brought into the table, or follow one that is lost, hold no rows before the cutoff but
+    those of days that are held; their lines stay counted. What went wrong.
 
     Of a batch that cannot be read nobody knows the days: it goes whole, once the last that it can be of is over.
     """
