@@ -35,7 +35,6 @@ _STRICT = frozenset({"time", "status", "bytes"})
 
 _SHAPES = {
     "client": _CLIENT,
-    "host": rb"\[[0-9a-fA-F:.%]++\]|[^ :,\[]++",
     "port": rb"[0-9]{1,5}|-",
     "status": rb"[0-9]{3}|0|-1?",
     "bytes": rb"[0-9]{1,15}|-",
@@ -192,12 +191,20 @@ def _shape(kind: str, tokens: Sequence[Token], fmt: Format) -> bytes:
         end = _piece(tokens[2:], fmt).pattern() + b" " + (b'"' if tokens[4:5] and tokens[4].quoted else b"")
         words = b"(?!- (?!" + end + b"))" + _NO_CLIENT + _TOKEN + b"(?>(?: (?!" + end + b")" + _NO_CLIENT + b"[^ ]*+)*)"
         return b"(?:" + _NO_USER + b"|" + words + b")"
-    if kind in _STRICT or kind in ("host", "port", "number", "word", "rest"):
-        return _SHAPES[kind]
     behind = tokens[1].text if len(tokens) > 1 and not tokens[1].directive else ""
+    if kind == "host":
+        return _host(behind[:1])
+    if kind in _STRICT or kind in ("port", "number", "word", "rest"):
+        return _SHAPES[kind]
     if behind.startswith(" ") or (not behind and kind in ("client", "token", "ident", "user")):
         return _SHAPES.get(kind, _TOKEN)
     return _up_to(behind.encode(), kind, fmt)
+
+
+def _host(end: str) -> bytes:
+    """A host's name, or its address in brackets; it ends before the mark that stands behind it, if names have none."""
+    mark = b"" if not end or end.isalnum() or end in "-._" else re.escape(end.encode())
+    return rb"\[[0-9a-fA-F:.%]++\]|[^ :,\[" + mark + rb"]++"
 
 
 def _up_to(literal: bytes, kind: str, fmt: Format) -> bytes:
