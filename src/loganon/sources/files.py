@@ -33,7 +33,8 @@ def open_log(path: str | os.PathLike[str], *, at: str | None = None) -> Log:
     """
     where = os.fspath(path)
     try:
-        check_regular(where, os.stat(at or where))  # noqa: PTH116 - a path as text, as given
+        if at is None:  # what is held open is known to be a file
+            check_regular(where, os.stat(where))  # noqa: PTH116 - a path as text, as given
         descriptor = _descriptor_of(at or where)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # of a path with NUL, which no log has
         raise GoneInputError("there is no such log", where=where, fix="Check the path") from None
