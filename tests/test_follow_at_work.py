@@ -21,7 +21,7 @@ from faults.warm import Warm
 from leaks import search_tree
 from support.cli import Command
 from support.object_server import CREDENTIALS, moto_server, require_server
-from support.runs import KEY, PLAIN, check_store, lines
+from support.runs import PLAIN, check_store, lines, write_key
 from support.servers import Site, Traffic, apache_site, nginx_site, rotated, running, until
 from test_at_work import COPY, CREATE, content, counts, logs, site_of
 
@@ -45,7 +45,7 @@ class Piped:
         self.site = site_of(folder)
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
-        (folder / "key").write_bytes(KEY.secret)
+        write_key(folder / "key")
         found = Command(folder).environment()
         variables = {"TMPDIR": self.temporary, "HOME": self.temporary, "PYTHONPATH": found.get("PYTHONPATH", "")}
         setting = " ".join(f"{name}={value}" for name, value in variables.items() if value)
@@ -167,7 +167,7 @@ def test_sidecar_killed(tmp_path: Path, warm: Warm, by: str) -> None:
     kills = max(1, KILLS // 2)
     rotate = by_logrotate(site, by, kills + 2)
     command = Command(tmp_path)
-    (tmp_path / "key").write_bytes(KEY.secret)
+    write_key(tmp_path / "key")
     words = [
         "follow",
         f"{site.log}",
@@ -224,7 +224,7 @@ def test_into_a_bucket(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     start = datetime.now(UTC) - timedelta(hours=3)
     parts = [lines(20, start=start, minutes=0, tag=tag) for tag in "abc"]
-    (tmp_path / "key").write_bytes(KEY.secret)
+    write_key(tmp_path / "key")
     (tmp_path / "plain.toml").write_text(PLAIN)
     with moto_server() as server:
         client, bucket = server.client, server.new_bucket()

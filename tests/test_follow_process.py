@@ -26,7 +26,7 @@ from loganon.cli import loop
 from loganon.cli.loop import Stop
 from loganon.sources.prompt import Prompt
 from support.cli import SAMPLES, Command, Inside, without_override
-from support.runs import KEY, PLAIN, check_balance, check_store, counts_of, hours_of, lines
+from support.runs import PLAIN, check_balance, check_store, counts_of, hours_of, lines, write_key
 from support.servers import free_port, until
 
 KILLS = int(os.environ.get("LOGANON_KILLS", "5"))
@@ -51,7 +51,7 @@ class Process:
         self.port = free_port()
         self.folder = folder
         self.store = folder / "store"
-        (folder / "key").write_bytes(KEY.secret)
+        write_key(folder / "key")
         (folder / "plain.toml").write_text(PLAIN)
         command = Command(folder)
         options = ["--store", "store", "--key-file", "key", "--policy", "plain.toml", "--json"]
@@ -375,7 +375,7 @@ def test_no_raw_line_on_a_disk(tmp_path: Path) -> None:
 
 def test_strict(tmp_path: Path) -> None:
     """With `--strict` a line that cannot be read makes the exit code 1 at the end; all others are counted."""
-    (tmp_path / "key").write_bytes(KEY.secret)
+    write_key(tmp_path / "key")
     command = Command(tmp_path)
     words = ["follow", "-", "--store", "store", "--key-file", "key", "--format", "combined", "--strict", "--json"]
     done = subprocess.run(

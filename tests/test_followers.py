@@ -28,7 +28,7 @@ from loganon.store import LocalStore
 from loganon.summary import Summary
 from support.cli import Command, Inside
 from support.following import Clock, Said, scraped
-from support.runs import KEY, PLAIN, check_balance, counts_of, hours_of, lines
+from support.runs import KEY, PLAIN, check_balance, counts_of, hours_of, lines, write_key
 from support.servers import free_port, until
 
 SITES = """
@@ -302,7 +302,7 @@ def test_as_a_process(tmp_path: Path) -> None:
     (folder / "stores").mkdir()
     (folder / "stores/bad").write_text("no directory")
     (folder / "plain.toml").write_text(PLAIN)
-    (folder / "key").write_bytes(KEY.secret)
+    write_key(folder / "key")
     (folder / "loganon.toml").write_text('key_file = "key"\n' + SITES.replace("combined", "common"))
     for name in ("a", "b", "bad"):
         (folder / f"logs/{name}.access.log").write_bytes(b"".join(lines(10, start=start, minutes=0, tag=name)))

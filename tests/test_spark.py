@@ -43,6 +43,7 @@ from support.runs import (
     plain_policy,
     rows_of,
     table_of,
+    write_key,
 )
 from support.spark import WARNING, Cluster, appears, cluster, environment, held_up, kill, require_spark
 
@@ -267,7 +268,7 @@ def test_driver_killed_between_commit_and_return(spark: Cluster, tmp_path: Path)
     and all of it is there, once."""
     (tmp_path / "access.log").write_bytes(b"".join(lines(500)))
     (tmp_path / "plain.toml").write_text(PLAIN)
-    (tmp_path / "key").write_bytes(KEY.secret)
+    write_key(tmp_path / "key")
     (tmp_path / "driver.py").write_text(DRIVER)
     words = [sys.executable, "driver.py", str(tmp_path), NOW.isoformat()]
     variables = os.environ | environment(tmp_path / "spark")

@@ -43,6 +43,12 @@ Hours = dict[datetime, tuple[int, int, int]]
 """Requests, bytes and successes of each hour."""
 
 
+def write_key(path: Path) -> None:
+    """The key of the tests at `path`, which nobody else may read, as the command makes it."""
+    path.touch(0o600)
+    path.write_bytes(KEY.secret)
+
+
 def plain_policy() -> Policy:
     """All six fields, no minimum, any domain."""
     return parse_policy(PLAIN, where="plain")

@@ -192,10 +192,8 @@ def _shape(kind: str, tokens: Sequence[Token], fmt: Format) -> bytes:
         words = b"(?!- (?!" + end + b"))" + _NO_CLIENT + _TOKEN + b"(?>(?: (?!" + end + b")" + _NO_CLIENT + b"[^ ]*+)*)"
         return b"(?:" + _NO_USER + b"|" + words + b")"
     behind = tokens[1].text if len(tokens) > 1 and not tokens[1].directive else ""
-    if kind == "host":
-        return _host(behind[:1])
-    if kind in _STRICT or kind in ("port", "number", "word", "rest"):
-        return _SHAPES[kind]
+    if kind in _STRICT or kind in ("host", "port", "number", "word", "rest"):
+        return _host(behind[:1]) if kind == "host" else _SHAPES[kind]
     if behind.startswith(" ") or (not behind and kind in ("client", "token", "ident", "user")):
         return _SHAPES.get(kind, _TOKEN)
     return _up_to(behind.encode(), kind, fmt)
