@@ -90,8 +90,10 @@ class S3Held:
         return self._see().records()
 
     def partitions(self) -> Iterator[Partition]:
-        """Every day that has cells, oldest first."""
+        """Every day that has cells, oldest first; why a cell of them could not be had is among the findings."""
         yield from self._table.partitions(self._table.listed())
+        for error in self._table.failed.values():
+            self._find(error)
 
     def balances(self) -> dict[str, Balance]:
         """Conservation by source id, after what was pending is in the table."""

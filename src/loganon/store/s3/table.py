@@ -43,11 +43,15 @@ class Cell:
 
 @dataclass(slots=True)
 class Table:
-    """The cells of the store `uuid`. A cell that has not changed is not read again for its footer."""
+    """The cells of the store `uuid`. A cell that has not changed is not read again for its footer.
+
+    `failed`: why cells could not be had when all were looked at last, by key.
+    """
 
     bucket: Bucket
     uuid: str
     policy: PolicyStamp
+    failed: dict[str, InputOutputError] = field(default_factory=dict)
     _footers: dict[str, tuple[str, Footer | None]] = field(default_factory=dict)
 
     def listed(self, day: date | None = None) -> list[Listed]:
@@ -88,6 +92,7 @@ class Table:
         """The days of listed objects, oldest first. Another store's cell counts as one that cannot be read, as does one
         that is not given out, such as one that was archived: it keeps no day from being deleted, not even its own.
         """
+        self.failed.clear()
         cells = [(name, each) for each in listed if (name := parse_cell_key(each.key))]
         footers = self.bucket.map(self._read, [each for _, each in cells])
         days: dict[date, list[CellInfo]] = {}
@@ -106,7 +111,8 @@ class Table:
             if known is None or known[0] != each.tag:
                 known = self._footers[each.key] = each.tag, read_footer(cast("BinaryIO", _Remote(self.bucket, each)))
             return each.size, known[1]
-        except InputOutputError:
+        except InputOutputError as error:
+            self.failed[each.key] = error
             return each.size, None
         except _ChangedError:  # written again since it was listed
             return self._read_whole(each)
@@ -114,7 +120,8 @@ class Table:
     def _read_whole(self, each: Listed) -> tuple[int, Footer | None] | None:
         try:
             found = self.bucket.get(each.key)
-        except InputOutputError:
+        except InputOutputError as error:
+            self.failed[each.key] = error
             return each.size, None
         return (len(found.data), read_footer(io.BytesIO(found.data))) if found else None
 
