@@ -22,7 +22,9 @@ import pyarrow.fs as pafs
 import pytest
 
 import loganon
+from loganon.buckets import DeniedError, Found
 from loganon.keys import make_key
+from loganon.s3service import S3
 from support.cli import Command, Inside
 from support.object_cases import stored
 from support.object_server import CREDENTIALS, Faults, Server, fault_proxy, moto_server, require_server
@@ -331,3 +333,27 @@ def test_verify_and_status(tmp_path: Path, server: Server, policy: Path) -> None
     late = (NOW + timedelta(days=50)).isoformat()
     assert command("status", "--check", "--store", store, "--now", late, "--quiet").code == 1
     assert command("verify", "--store", f"s3://{bucket}/other", "--now", NOW_TEXT).code == 78
+
+
+def test_a_cell_that_cannot_be_read(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads the table is told the object's address and what is wrong with it: damaged, or not given out."""
+    store = STORE.format(server.new_bucket())
+    (tmp_path / "a.log").write_bytes(b"".join(lines(3)))
+    command = Inside(tmp_path, variables=variables(server))
+    assert command("run", "a.log", "--store", store, "--now", NOW_TEXT, "--quiet").code == 0
+    bucket = store.removeprefix("s3://").partition("/")[0]
+    keys = [each["Key"] for each in server.client.list_objects_v2(Bucket=bucket)["Contents"]]
+    cell = min(key for key in keys if "/access/" in key)
+    server.client.put_object(Bucket=bucket, Key=cell, Body=b"PAR1 nothing")
+    with pytest.raises(loganon.LoganonError, match=f"a cell is damaged. s3://{bucket}/{cell}. "):
+        loganon.scan(store, storage_options=library(server))
+    get = S3.get
+
+    def barred(self: S3, key: str, **options: Any) -> Found:
+        if key in cell:
+            raise DeniedError
+        return get(self, key, **options)
+
+    monkeypatch.setattr(S3, "get", barred)
+    with pytest.raises(loganon.LoganonError, match=f"permits no reading. s3://{bucket}/{cell}. "):
+        loganon.scan(store, storage_options=library(server))

@@ -209,7 +209,7 @@ def scan(store: str | Path, *, sealed: bool = False, storage_options: Mapping[st
     assert isinstance(empty, pl.DataFrame)  # noqa: S101 - from_arrow's type is wider than a table's answer
     days = [part for part in standing.partitions() if part.sealed or not sealed]
     for name in (name for part in days for name in part.damaged):
-        raise DamagedCellError(Path(f"{standing.path}/{name.path}"))
+        raise next(iter(standing.findings), DamagedCellError(f"{standing.path}/{name.path}"))
     columns = {**empty.schema, "date": pl.Date()}
     paths = {part.day: [f"{standing.path}/{cell.name.path}" for cell in part.cells] for part in days if part.cells}
     if not paths:

@@ -156,7 +156,7 @@ def _deliver(report: Report, say: Messages, *, html: Path | None, title: str, cs
 def _damaged(report: Report) -> list[LoganonError]:
     from loganon.store import DamagedCellError  # noqa: PLC0415 - start-up, as above
 
-    return [DamagedCellError(Path(f"{report.store}/{path}")) for path in report.days.damaged]
+    return [DamagedCellError(f"{report.store}/{path}") for path in report.days.damaged]
 
 
 def _print(report: Report, top: int, *, first: bool) -> None:

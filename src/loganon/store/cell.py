@@ -49,13 +49,14 @@ class Footer:
 
 
 class DamagedCellError(InputOutputError):
-    """A cell of the store cannot be read, or its totals do not hold; `path` is where it lies."""
+    """A cell of the store cannot be read, or its totals do not hold; `path` is where it lies, or its URL."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(
-            "a cell is damaged", where=str(path), fix="Restore it from a backup; a run that meets it puts it aside"
-        )
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        fix = "Restore it from a backup; a run that meets it puts it aside"
+        if "://" in str(path):
+            fix = "Restore it from a backup; it goes with its day"
+        super().__init__("a cell is damaged", where=str(path), fix=fix)
 
 
 def encode_cell(table: pa.Table, footer: Footer) -> bytes:

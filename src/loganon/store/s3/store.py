@@ -202,8 +202,9 @@ class S3Store:
         return []
 
     def partitions(self) -> Iterator[Partition]:
-        """Every day that has cells, oldest first."""
+        """Every day that has cells, oldest first; why a cell of them could not be had is among the findings."""
         yield from self._table.partitions(self._table.listed())
+        self.findings += self._table.failed.values()
 
     def balances(self) -> dict[str, Balance]:
         """Conservation by source id, with what is committed and not yet in the table; exact while nobody writes."""
