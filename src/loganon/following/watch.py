@@ -125,11 +125,6 @@ class Watch:
             patterns = (path for path in self._paths if glob.has_magic(path))
             return [path for path in patterns if path not in led and path not in self.troubles]
 
-    @property
-    def lag(self) -> int:
-        """Bytes of all logs that are not read."""
-        return sum(watched.lag for watched in self.held)
-
     def take(self, *, final: bool = False) -> list[tuple[Watched, Stamp]]:
         """The logs to be read, each with its stamp; none of them is let go until it is given back.
 

@@ -13,7 +13,6 @@ from loganon.formats.columns import LISTS
 from loganon.formats.directive import LIST, Token
 from loganon.formats.nginx import nginx_variables
 
-SYNTAXES = ("apache", "nginx")
 _VARIABLE = re.compile(r"\$[{a-z]")
 _DIRECTIVE = re.compile(r"%[!<>,0-9]*(?:\{[^}]*\})?\^?[a-zA-Z]")
 _FRACTIONS = ("%3f", "%6f")
