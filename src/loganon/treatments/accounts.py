@@ -40,9 +40,9 @@ _NO_USERS = frozenset(  # pages and folders that applications keep beside their 
 _PACKAGES = frozenset(  # `@scope` there names a publisher of software
     {"npm", "node_modules", "unpkg", "esm", "vendor", "vendors", "lib", "libs"}
 )
-_NO_HANDLES = frozenset(
+_NO_HANDLES = frozenset(  # of Go's proxies, Vite, sizes
     {"v", "latest", "vite", "fs", "react-refresh", "1x", "2x", "3x"}
-)  # of Go's proxies, Vite, sizes
+)
 HANDLE = re.compile(r"[~@][^\x00-/:-@\[-^`{-\x7f]")  # a letter, a digit, `_`, or what is no ASCII: sooner compiled
 
 _DAV = frozenset({"dav", "dav.php", "cal.php", "card.php"})  # Nextcloud's, ownCloud's, Baikal's
@@ -51,6 +51,8 @@ _COLLECTIONS = frozenset(
 )
 _NO_OWNERS = frozenset({"system", "resources", "rooms", "calendar-resources", "calendar-rooms", "public-calendars"})
 _SOGO = ("sogo", "dav"), ("sogo", "so")
+_OWNERS = frozenset({"caldav.php", "letter_avatar"})  # DAViCal's; Discourse's, which has `/user_avatar/SITE/NAME/`, too
+_SIZES = frozenset({"large", "medium", "small", "thumb", "thumbs"})
 _NUMBER_NEXT = re.compile(r"[/\\]+[0-9]+(?:[/\\]|\Z)")
 
 SUSPECT_ACCOUNT = (
@@ -71,4 +73,6 @@ def is_account(parents: Sequence[str], name: str, rest: str) -> bool:
         return name not in _NO_USERS
     if above in _DAV and before in _COLLECTIONS:
         return name not in USER_SEGMENTS and name not in _NO_USERS and name not in _NO_OWNERS
-    return (above, before) in _SOGO or before == "caldav.php" or (before == "avatar" and bool(_NUMBER_NEXT.match(rest)))
+    if (above, before) in _SOGO or before in _OWNERS or above == "user_avatar":
+        return True
+    return before == "avatar" and name not in _NO_USERS | _SIZES and _NUMBER_NEXT.match(rest) is not None
