@@ -6,6 +6,7 @@ import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -69,6 +70,11 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
         {"request": "a\\x22"},
     ),
     ('nginx:escape=json \'{"a":"$remote_addr","t":"$msec"}\'', '{"a":"::1","t":"1791640536.000"}', {"client": "::1"}),
+    (
+        "nginx:$server_addr:$server_port $remote_addr:$remote_port $msec",
+        "2001:db8::1:443 ::2:5 1791640536.000",
+        {"client": "::2"},
+    ),
     ("nginx:$msec\t$host\t$remote_addr", "1791640536.000\tw-1.ex.com\t::1", {"client": "::1", "host": "w-1.ex.com"}),
     ("nginx:$msec|$server_name|$remote_addr", "1791640536.000|_|::1", {"client": "::1", "host": "_"}),
     ("nginx:$remote_addr ($host) [$time_local]", f"::1 (www.ex.com) {T}", {"client": "::1", "host": "www.ex.com"}),
@@ -339,5 +345,20 @@ def test_times_without_an_offset_are_noted(tmp_path: Path, words: tuple[str, ...
     note = f"loganon: {log}: its times have no offset and are read as UTC; see --timezone\n"
     assert note in command(words[0], log, *words[1:]).err
     assert "no offset" not in command(words[0], log, *words[1:], "--timezone", "Europe/Berlin").err
+    named = log.with_name("named.log")
+    named.write_text("203.0.113.7 [10/Oct/2026:13:55:36 CEST] 200\n")
+    form = ("--format", "apache:%h [%{%d/%b/%Y:%T %Z}t] %>s")
+    assert note.replace("access", "named") in command(words[0], named, *words[1:], *form).err
     log.write_text(f'203.0.113.7 - - {T} "GET / HTTP/1.1" 200 1\n')
     assert "no offset" not in command(words[0], log, *words[1:]).err
+
+
+def test_a_zone_that_is_only_named() -> None:
+    """A zone's name says nothing but for UTC's: the time is of the zone that is given."""
+    fmt = resolve("apache:%h [%{%d/%b/%Y:%T %Z}t] %>s")
+    assert fmt is not None
+    for name, hour in (("CEST", 11), ("EST", 11), ("UTC", 13), ("GMT", 13)):
+        data = f"203.0.113.7 [10/Oct/2026:13:55:36 {name}] 200\n".encode()
+        parser = make_parser(fmt, needs=NEEDS, timezone=ZoneInfo("Europe/Berlin"))
+        moment = parser(Chunk(data, 0, len(data)), ()).columns["time"][0].as_py()
+        assert moment.replace(tzinfo=UTC) == datetime(2026, 10, 10, hour, 55, 36, tzinfo=UTC)

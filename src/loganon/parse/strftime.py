@@ -70,8 +70,10 @@ def dated(form: str) -> bool:
 
 
 def has_offset(form: str) -> bool:
-    """The form says its offset, or needs none."""
-    return bool({"epoch", "offset", "zone"} & _compiled(form, capture=True)[1])
+    """The form says its offset, or needs none. A zone's name (`%Z`) is none: `CST` is one of three; only UTC's are read
+    for themselves.
+    """
+    return bool({"epoch", "offset"} & _compiled(form, capture=True)[1])
 
 
 def strftime_reader(form: str, zone: tzinfo | None, day: date | None) -> Callable[[bytes], int | None]:
