@@ -1,4 +1,7 @@
-"""What syslog puts around a message: `SYSLOG` matches it at the beginning of a line, RFC 3164 and RFC 5424."""
+"""What syslog puts around a message: `SYSLOG` matches it at the beginning of a line, RFC 3164 and RFC 5424.
+
+`@cee:` behind it says that the message is JSON (rsyslog).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _SD = rb"(?:-|(?>(?:\[(?>(?:[^\]\"\\]|\"(?>(?:[^\"\\]|\\.)*)\"|\\.)*)\])+))"
 _RFC5424 = (
     _PRI + rb"?1 (?:" + ISO + rb"|-) [!-~]{1,255} [!-~]{1,48} [!-~]{1,128} [!-~]{1,32} " + _SD + b" (?:\xef\xbb\xbf)?"
 )
-SYSLOG = re.compile(rb"^(?:" + _RFC5424 + rb"|" + _RFC3164 + rb")", re.MULTILINE)
+SYSLOG = re.compile(rb"^(?:" + _RFC5424 + rb"|" + _RFC3164 + rb")(?:@cee: ?)?", re.MULTILINE)
 PRIORITY = re.compile(rb"^<[0-9]{1,3}>", re.MULTILINE)
 """The priority alone, as sd-daemon(3) takes it and HAProxy's `format short` writes it."""
 

@@ -4,7 +4,7 @@ r"""What syslog and container runtimes write around a line: detected and taken o
              `<165>1 2026-10-10T06:05:27Z host app 123 ID [sd] ` (RFC 5424)
     priority `<6>`, and nothing else of it (HAProxy's `format short`, sd-daemon)
     cri      `2026-10-10T06:05:27.1Z stdout F `; a line that was cut into parts (`P`) is joined
-    compose  `name  | `, as `docker compose logs` shows it
+    compose  `name  | `, as `docker compose logs` shows it, and `name.1.id@node  | ` of `docker service logs`
     kubectl  `[pod/web-0/nginx] `, as `kubectl logs --prefix` shows it
     quotes   `"…"`, a quote before the line and one behind it, as LiteSpeed's and CyberPanel's log formats have them
     stamp    `2026-10-10T06:05:27.1Z `, as `kubectl logs --timestamps` and `docker logs -t` do; behind these two, too
@@ -36,7 +36,7 @@ _HEAD = 64 << 10
 _CRI = re.compile(rb"^" + ISO + rb" (stdout|stderr) ([FP])(?::[FP])* ", re.MULTILINE)
 _CRI_PART = re.compile(rb"^" + ISO + rb" (?:stdout|stderr) P ", re.MULTILINE)
 _CRI_MARKS = ((b" P ",), (b" stdout P ", b" stderr P "))
-_COMPOSE = re.compile(rb"^[a-z0-9][a-z0-9_.-]{0,127} +\| ", re.MULTILINE)
+_COMPOSE = re.compile(rb"^[a-z0-9][a-z0-9_.-]{0,127}(?:@[A-Za-z0-9_.-]{1,253})? +\| ", re.MULTILINE)
 _POD = re.compile(rb"^\[pod/[a-z0-9][a-z0-9.-]{0,252}/[a-z0-9][a-z0-9-]{0,62}\] ", re.MULTILINE)
 _STAMP = re.compile(rb"^" + ISO + rb" ", re.MULTILINE)
 _QUOTES = re.compile(rb'^"([^" \r\n]++ [^\n]*)"(?=\r?$)', re.MULTILINE)
