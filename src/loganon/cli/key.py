@@ -22,7 +22,7 @@ def command() -> None:
     """The key by which a store recognises the logs that it has counted."""
 
 
-@command.command(name="reset")
+@command.command(name="reset", short_help="a new key for a store whose own, or whose source records, are lost")
 @option("key_reset", "--store", required=True, metavar="DIR", help="The store.")
 @option(
     "key_reset",
