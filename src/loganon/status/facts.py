@@ -235,7 +235,14 @@ def _noted(partitions: Iterable[Partition]) -> list[Database]:
         if name.startswith(_NOTE)
         for text in value.split("; ")
     }
-    found = [match for text in texts if (match := _DATABASE.fullmatch(text))]
-    return sorted((Database(m[1], date.fromisoformat(m[2])) for m in found), key=lambda each: (each.built, each.type))[
-        ::-1
-    ]
+    found = [database for text in texts if (database := _database(text))]
+    return sorted(found, key=lambda each: (each.built, each.type))[::-1]
+
+
+def _database(text: str) -> Database | None:
+    """The database that a note names; None for a note of another form, or of no day."""
+    match = _DATABASE.fullmatch(text)
+    try:
+        return Database(match[1], date.fromisoformat(match[2])) if match else None
+    except ValueError:
+        return None

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from loganon.aggregate import TableSpec, drop_unused
 from loganon.errors import InputOutputError
+from loganon.store.documents import parse_json
 from loganon.store.snapshots import Snapshots, decode_snapshots, encode_snapshots
 
 SCHEMA_VERSION = 1
@@ -200,7 +201,7 @@ def read_footer(file: BinaryIO | pa.NativeFile) -> Footer | None:
     try:
         metadata = pq.read_metadata(file)
         return _decode(metadata.metadata or {}, metadata.num_rows)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno:  # pyarrow's own have no number
             raise
         return None
@@ -239,7 +240,7 @@ def _decode(metadata: Mapping[bytes, bytes], rows: int) -> Footer:
         for key, value in metadata.items()
         if key.startswith(_PREFIX.encode())
     }
-    lines = json.loads(found["lines"])
+    lines = parse_json(found["lines"])
     counts = {str(source): int(count) for source, count in lines.items()}
     if int(found["rows"]) != rows or min(counts.values(), default=0) < 0:
         raise ValueError("totals do not hold")

@@ -19,6 +19,21 @@ def dump(document: Document) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
+_HALVES = "\\ud"
+"""How JSON writes half a surrogate pair, which is no UTF-8."""
+
+
+def parse_json(data: bytes | str) -> Any:
+    """What a JSON text says; ValueError for any other, one nested too deep, and one with half a surrogate pair."""
+    try:
+        found = json.loads(data)
+        if _HALVES in (data if isinstance(data, str) else data.decode("utf-8", "replace")).lower():
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    return found
+
+
 Steps = Mapping[int, Callable[[Document], Document]]
 """How a document of each older version is read: what it says, in the words of the version after it."""
 
@@ -29,7 +44,7 @@ def load(data: bytes, path: Path | str, *, version: int, steps: Steps | None = N
     An older one is brought forward by `steps`, version by version; without a step for it, it is damaged.
     """
     try:
-        document: Document = json.loads(data)
+        document: Document = parse_json(data)
         found = document["version"]
         if type(found) is not int or not isinstance(document, dict):
             raise damaged(path)
@@ -58,7 +73,10 @@ def moment(text: object) -> datetime:
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError("no offset")
-    return found.astimezone(UTC)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no moment of the calendar in UTC") from None
 
 
 def day(text: object) -> date:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from loganon.store.documents import Document, dump
+from loganon.store.documents import Document, dump, parse_json
 from loganon.store.files import PRIVATE, Files
 
 
 class LogFile:
-    """The file at `path`; an entry is an object that has all of `members`."""
+    """The file at `path`; an entry is an object that has a text for all of `members`."""
 
     def __init__(self, files: Files, path: Path, members: AbstractSet[str]) -> None:
         self._files = files
@@ -43,12 +42,16 @@ class LogFile:
 
 def parse_entries(lines: Iterable[bytes], members: AbstractSet[str]) -> list[Document]:
     """The entries of these lines, in order; what is no object with all of `members` is left out."""
-    return [entry for entry in map(_parse, lines) if entry is not None and entry.keys() >= members]
+    return [entry for entry in map(_parse, lines) if entry is not None and _has(entry, members)]
+
+
+def _has(entry: Document, members: AbstractSet[str]) -> bool:
+    return all(isinstance(entry.get(name), str) for name in members)
 
 
 def _parse(line: bytes) -> Document | None:
     try:
-        entry = json.loads(line)
+        entry = parse_json(line)
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None

@@ -36,7 +36,7 @@ _KEPT_ROWS = 500_000
 
 def is_due(day: date, now: datetime) -> bool:
     """True once the day may be sealed."""
-    return datetime.combine(day, time(), UTC) + DELAY <= now
+    return datetime.combine(day, time(), UTC) <= now - DELAY
 
 
 def seal_day(cells: Cells, staging: Staging, day: date, spec: TableSpec) -> int:

@@ -8,11 +8,10 @@ of its own and a wrong fingerprint would make a log look new, so the copies carr
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 
 from loganon.shapes import decode, holds_personal
-from loganon.store.documents import dump
+from loganon.store.documents import dump, parse_json
 from loganon.store.records import Record, describe_record, parse_record_document
 
 Snapshots = Mapping[str, Record]
@@ -33,7 +32,7 @@ def encode_snapshots(records: Snapshots) -> str:
 def decode_snapshots(text: str) -> dict[str, Record]:
     """The records of a footer; none where they are damaged: what cannot be trusted rebuilds nothing."""
     try:
-        document = json.loads(text)
+        document = parse_json(text)
         documents = document["records"]
         if document["sha256"] != _digest(documents):
             return {}

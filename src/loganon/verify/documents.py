@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from loganon.store import PolicyStamp, Record
 from loganon.store.deletions import BEGUN, DONE
+from loganon.store.documents import parse_json
 from loganon.store.layout import PRIVATE_NAME, SOURCES, STATE_FILE, STORE_FILE, TABLE, TABLE_ID, record_file
 from loganon.store.manifest import Manifest, State, encode_manifest, encode_state
 from loganon.store.records import encode_record
@@ -25,7 +25,7 @@ _LOCK, _RESERVE = f"{PRIVATE_NAME}/lock", f"{PRIVATE_NAME}/reserve"
 def _keys(text: bytes | str) -> frozenset[str]:
     """The keys of an object, with those of the objects right in it as `outer.inner`; none of what is no object."""
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except ValueError:
         return frozenset()
     if not isinstance(document, dict):
@@ -115,7 +115,7 @@ def _strange(lines: Iterable[str], kind: str) -> int:
 def _is_odd(line: str) -> bool:
     """True for an object that is no entry of the deletion record; a line that a crash cut short is none."""
     try:
-        entry = json.loads(line)
+        entry = parse_json(line)
     except ValueError:
         return False
     texts = isinstance(entry, dict) and all(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 
 from loganon.store import Record
+from loganon.store.documents import parse_json
 from loganon.store.records import describe_record
 from loganon.store.snapshots import decode_snapshots
 from loganon.verify.findings import count_personal, is_personal
@@ -35,7 +35,7 @@ def _notes(text: str) -> Callable[[str], bool]:
 
 def _are_lines(text: str) -> bool:
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError:
         return False
     return isinstance(found, dict) and all(_ID.fullmatch(key) and type(n) is int and n >= 0 for key, n in found.items())
@@ -46,7 +46,7 @@ def _are_records(text: str) -> bool:
     records = decode_snapshots(text)
     if not records:
         return False
-    document = json.loads(text)
+    document = parse_json(text)
     known = describe_record(Record("", "")).keys()
     return document.keys() == {"records", "sha256"} and all(
         each.keys() <= known for each in document["records"].values()
@@ -127,8 +127,8 @@ def _judge(key: str) -> Callable[[str], bool] | None:
 def texts_of(text: str) -> list[str]:
     """Every text in a JSON document, but for the labels of streams, which are the operator's."""
     try:
-        return list(_texts(json.loads(text)))
-    except ValueError:
+        return list(_texts(parse_json(text)))
+    except (ValueError, RecursionError):
         return [text]
 
 

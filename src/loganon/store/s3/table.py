@@ -22,6 +22,7 @@ from loganon.buckets import Bucket, Listed
 from loganon.errors import InputOutputError
 from loganon.store.cell import Footer, decode_cell, encode_cell, read_footer
 from loganon.store.cells import CellInfo, Partition
+from loganon.store.documents import parse_json
 from loganon.store.layout import TABLE, CellName, partition_name
 from loganon.store.manifest import PolicyStamp
 from loganon.store.s3.names import parse_cell_key
@@ -138,8 +139,8 @@ def add_lines(old: Mapping[str, int], source: str, lines: int) -> dict[str, int]
 
 def _offsets(text: str, where: str) -> dict[str, int]:
     try:
-        return {str(source): int(end) for source, end in json.loads(text).items()}
-    except (AttributeError, TypeError, ValueError):
+        return {str(source): int(end) for source, end in parse_json(text).items()}
+    except (AttributeError, OverflowError, TypeError, ValueError):
         raise InputOutputError("a cell is damaged", where=where, fix="Restore it from a backup") from None
 
 
