@@ -166,7 +166,8 @@ def test_the_least_policy() -> None:
     [
         ('keep_for = "6 weeks"', "", ("keep_for", "missing", '"6 weeks"', "no default age")),
         ('"6 weeks"', '"6 fortnights"', ("keep_for", '"6 weeks"')),
-        ('"6 weeks"', "42", ("keep_for",)),
+        ('"6 weeks"', "42", ("keep_for", '"6 weeks"')),
+        ('"6 weeks"', "[42]", ("keep_for", '"6 weeks"')),
         ("keep_for", "keepfor", ("keepfor", '"keep_for"')),
         ("version = 1", "version = 0", ("version",)),
         ("version = 1", 'version = "1"', ("version",)),

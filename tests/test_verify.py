@@ -283,6 +283,23 @@ def test_another_file_system(store: Path) -> None:
     assert "'device'" in done.stdout, done
 
 
+@pytest.mark.parametrize("where", ["", "access/date=2026-11-20", "access/date=2026-11-20/hour-10.parquet"])
+def test_an_extended_attribute(where: str, store: Path) -> None:
+    """An address in an attribute of a file or a directory is found; other attributes, as tools set them, are not."""
+    try:
+        os.setxattr(store / where, "user.origin", b"backup")
+    except OSError:
+        pytest.skip("the file system of the tests has no extended attributes")
+    assert verify(store, now=NOW).holds
+    os.setxattr(store / where, "user.client", ADDRESS.encode())
+    found = verify(store, now=NOW)
+    assert broken(found) == {"address"}
+    assert findings(found, "address") == [f"{where}: an extended attribute shaped like an address or an e-mail"]
+    os.removexattr(store / where, "user.client")
+    os.setxattr(store / where, f"user.{EMAIL}", b"")
+    assert broken(verify(store, now=NOW)) == {"address"}
+
+
 def test_a_later_clock(store: Path) -> None:
     """Without a run: at the first second of the day a partition is past its age; a day later retention has not run,
     and days are not sealed."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from loganon.hosts import site_name
-from loganon.periods import parse_period
+from loganon.periods import Period, parse_period
 from loganon.strictness import KEPT, Direction, Order, fewer, handling, listed, neither, wider
 
 AGE_PATTERN = r"[1-9][0-9]{0,4} (day|week|month|year)s?"
@@ -35,8 +35,10 @@ Slug = Annotated[str, BeforeValidator(_slug), WithJsonSchema({"type": "string", 
 
 
 def read_age(value: object) -> object:
-    """The age that a text writes."""
-    return parse_period(value) if isinstance(value, str) else value
+    """The age that a text writes; ValueError for what is neither an age nor a text."""
+    if isinstance(value, Period):
+        return value
+    return parse_period(value if isinstance(value, str) else "")
 
 
 def read_said(value: object) -> object:
