@@ -937,6 +937,19 @@ def test_a_pipe_while_the_store_fails(tmp_path: Path, monkeypatch: pytest.Monkey
     assert following.end()["counted"] == 120
 
 
+def test_a_stop_while_more_has_come_than_may_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a pipe holds by then is stored, too, although the rows of one commit have no room for it."""
+    monkeypatch.setattr("loganon.following.intake.MOST_ROWS", 30)
+    monkeypatch.setattr("loganon.sources.live.CHUNK_BYTES", sum(map(len, LOG[:40])))
+    feed = Given()
+    following = Following(tmp_path, lives=[Live("-", feed)])
+    feed.data = b"".join(LOG[:10])
+    following(times=2)
+    feed.data = b"".join(LOG[10:])
+    assert following.end()["counted"] == 120
+    assert hours_of(following.store) == counts_of(LOG)
+
+
 @pytest.mark.parametrize("days", [400, -3])
 def test_a_pipe_while_the_clock_is_not_believed(tmp_path: Path, days: int) -> None:
     """What comes by a pipe while the clock is far off waits until it is right, and is judged then: a line that was

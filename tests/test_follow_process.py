@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -411,6 +412,32 @@ def test_a_pipe_is_read_ahead_up_to_a_bound() -> None:
         taken += len(feed.take(1 << 20))
     assert taken == sent
     os.close(read)
+
+
+def test_a_pipe_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped while a writer goes on and on, the reader ends, and all that it did not give is left in the pipe: for the
+    next logger, as the web server starts it."""
+    monkeypatch.setattr("loganon.sources.prompt._LONGEST", 0.1)
+    read, write = os.pipe()
+    over, written = threading.Event(), []
+
+    def flood() -> None:
+        while not over.is_set():
+            written.append(os.write(write, b"x" * 999 + b"\n"))
+        os.close(write)
+
+    feed = Prompt(read)
+    writer = threading.Thread(target=flood, daemon=True)
+    writer.start()
+    taken = len(feed.read(1 << 20))
+    feed.stop()
+    while not (feed.ended and not feed.waiting):
+        taken += len(feed.take(1 << 20))
+    over.set()
+    with os.fdopen(read, "rb") as rest:
+        left = len(rest.read())
+    writer.join()
+    assert taken + left == sum(written)
 
 
 def test_a_pipe_for_which_there_is_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:

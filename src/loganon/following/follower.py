@@ -24,6 +24,7 @@ from loganon.sources.syslog import Syslog
 from loganon.summary import Summary
 
 _LOCK_WAIT = 2.0  # seconds of one attempt to take the store's lock: between attempts logs are watched
+_MORE_ROUNDS = 3  # at the end, for what a live source holds by then: 16 MiB at most
 _STORE = "store"
 _RETENTION = "deletion"
 _PATH = "path "
@@ -131,6 +132,9 @@ class Follower:
             self._ticker.pause(0.05)
         waits = any(intake.waits for intake in self._session.intakes)  # and could not be read again
         failed = self._round() if waits or not self._pace.late else None
+        for _ in range(_MORE_ROUNDS):  # where more had come than rows may wait
+            if failed is None and not self._pace.late and any(live.feed.waiting for live in self._lives):
+                failed = self._round()
         whole = self._totals.summary
         if failed is not None:
             whole.report(failed)

@@ -7,12 +7,14 @@ import fcntl
 import os
 import select
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 
 _BLOCK = 1 << 20
 _AHEAD = 16 << 20  # bytes read before they are asked for
 _PAUSE = 0.2  # seconds without input after which a stopped reader takes it that there is no more
+_LONGEST = 3.0  # the same where input never pauses: what it left in a pipe then is for the next who reads it
 
 
 class Prompt:
@@ -29,6 +31,7 @@ class Prompt:
         self._blocks: deque[bytes] = deque()
         self._size = 0
         self._ended = False
+        self._until: float | None = None  # once it was stopped: when it reads no more
         self._error: OSError | None = None
         self._changed = threading.Condition()
         with suppress(OSError, AttributeError):  # it is no pipe, its user has many, or the system knows no such call
@@ -109,13 +112,16 @@ class Prompt:
                 self._changed.notify_all()
 
     def _next(self) -> bytes:
-        """The next block; b"" at the end, on an error, and after `stop` at the first pause."""
-        stopped = False
+        """The next block; b"" at the end, on an error, and after `stop` at the first pause, or when none comes."""
         while True:
+            stopped = self._until is not None
             watched = [self._descriptor] if stopped else [self._descriptor, self._wake]
             try:
                 ready, _, _ = select.select(watched, [], [], _PAUSE if stopped else None)
-                stopped = stopped or self._wake in ready
+                if self._wake in ready:
+                    self._until = time.monotonic() + _LONGEST
+                if self._until is not None and time.monotonic() >= self._until:
+                    return b""
                 if self._descriptor in ready:
                     return os.read(self._descriptor, _BLOCK)
             except BlockingIOError:  # a descriptor that others have made non-blocking
