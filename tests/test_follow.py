@@ -106,6 +106,27 @@ def test_commits_are_apart(tmp_path: Path, log: Path, monkeypatch: pytest.Monkey
     following.end()
 
 
+def test_a_commit_that_hung(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long one took, as where a disk or the machine stood still, the next comes within an hour."""
+    following = Following(tmp_path, log, retain=False)
+    commit = Held.commit
+
+    def hung(self: Held, *args: Any, **named: Any) -> Any:
+        following.clock.go(5 * 3600)
+        return commit(self, *args, **named)
+
+    following.write(log, LOG[:40])
+    with monkeypatch.context() as patch:
+        patch.setattr(Held, "commit", hung)
+        following(1)
+    following.write(log, LOG[40:])
+    following(600, times=5)
+    assert hours_of(following.store) == counts_of(LOG[:40])
+    following(600, times=2)
+    assert hours_of(following.store) == counts_of(LOG)
+    following.end()
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_renamed(tmp_path: Path, log: Path, late: bool) -> None:
     """`create`: the old file is read to its end, also what is still written to it, and the new one from its start."""

@@ -11,6 +11,9 @@ from loganon import job
 COMMIT_SHARE = 20
 """Rounds begin at least so many times the duration of the last commit after it ended."""
 
+LONGEST_APART = 3600.0
+"""The same in seconds, at most: a commit that hung with a disk, or stopped with the process, says nothing of the next."""
+
 LONGEST_BACKOFF = 60.0
 RETENTION_EVERY = timedelta(hours=1)
 STOP_READING = 4.0
@@ -101,7 +104,7 @@ class Pace:
     def due(self, pending: int) -> bool:
         """Whether `pending` bytes that wait make a round due."""
         moment = self._ticker.seconds()
-        if moment < self._ended + COMMIT_SHARE * self._commit_seconds:
+        if moment < self._ended + min(COMMIT_SHARE * self._commit_seconds, LONGEST_APART):
             return False
         return moment - self._begun >= self._terms.flush_interval or pending >= self._terms.flush_bytes
 
