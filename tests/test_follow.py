@@ -478,6 +478,23 @@ def test_no_retain(tmp_path: Path, log: Path) -> None:
     assert (answer["counted"], answer["rejected"]["expired"]) == (1, 1)
 
 
+@pytest.mark.parametrize("retain", [True, False])
+def test_the_oldest_day_is_shown(tmp_path: Path, log: Path, retain: bool) -> None:
+    """Once a new store has one, and whoever deletes: of what another job has deleted it is not said for long."""
+    following = Following(tmp_path, log, retain=retain)
+    following()
+    assert following.follower.figures.oldest is None
+    following.write(log, line(NOW - timedelta(days=30)) + line(NOW - timedelta(hours=2)))
+    following()
+    assert str(following.follower.figures.oldest) == "2026-10-22"
+    following.clock.time += timedelta(days=20)
+    job.retain(following.store, clock=job.Clock(following.clock.time), wait=timedelta(), dry_run=False)
+    following.write(log, line(following.clock.time))
+    following(3700)
+    assert str(following.follower.figures.oldest) == "2026-11-21"
+    following.end()
+
+
 def test_sealed_by_the_hour(tmp_path: Path, log: Path) -> None:
     """A day is sealed when it is due, while nothing is logged."""
     following = Following(tmp_path, log)

@@ -12,7 +12,7 @@ COMMIT_SHARE = 20
 """Rounds begin at least so many times the duration of the last commit after it ended."""
 
 LONGEST_APART = 3600.0
-"""The same in seconds, at most: a commit that hung with a disk, or stopped with the process, says nothing of the next."""
+"""The same in seconds, at most: a commit that hung with a disk, or with the process, says nothing of the next."""
 
 LONGEST_BACKOFF = 60.0
 RETENTION_EVERY = timedelta(hours=1)

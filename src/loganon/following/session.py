@@ -29,6 +29,7 @@ from loganon.store import Place, Store, open_or_none
 from loganon.summary import LogSummary, Summary
 
 _PAST = timedelta(days=1)  # a rotated log that is older than the stream's last commit by this is known
+_LOOKED_EVERY = 3600.0  # seconds: the days of a store in a bucket are a list of thousands of objects
 _RETENTION = "retention"
 LIVE, LOG, ROTATED = "live ", "log ", "rotated log "
 """How the subjects of troubles begin, before the name of what is in trouble."""
@@ -92,6 +93,7 @@ class Session:
         self._progress = progress
         self._opened: _Opened | None = None
         self._window: Window | None = None
+        self._looked = 0.0
 
     def open(self, now: datetime) -> str:
         """The name of the store's policy; the store is opened, or made, where the one that stands there is not open."""
@@ -160,6 +162,7 @@ class Session:
             finally:
                 if retain:
                     self._retain(opened, clock, wait, summary)
+            self._note_oldest(opened.store, anew=retain)
         finally:
             over = f"{self._target.path}: a cell holds more than it may; what is rarest goes into `other`"
             for text in (*summary.warnings, *([over] if summary.capped else [])):
@@ -247,12 +250,17 @@ class Session:
 
     def _retain(self, opened: _Opened, clock: job.Clock, wait: timedelta, summary: Summary) -> None:
         job.finish(opened.store, opened.policy, clock, wait, summary)
-        self.oldest = next((found.day for found in opened.store.partitions()), None)
         self.last_retention = clock.now
         for error in summary.errors:
             self._troubles.met(_RETENTION, error)
         if not summary.errors:
             self._troubles.over(_RETENTION, f"{self._target.path}: retention succeeds again")
+
+    def _note_oldest(self, store: Store, *, anew: bool) -> None:
+        """What is known of the oldest day is no older than an hour, whoever deletes."""
+        moment = self._seconds()
+        if anew or self.oldest is None or moment - self._looked >= _LOOKED_EVERY:
+            self.oldest, self._looked = next((found.day for found in store.partitions()), None), moment
 
     def _search(self, opened: _Opened) -> None:
         """Logs that were rotated while nobody looked: those that were changed since their stream's last commit."""
