@@ -465,6 +465,49 @@ def test_retention_while_nothing_is_logged(tmp_path: Path, log: Path) -> None:
     following.end()
 
 
+def test_retention_that_fails_in_two_ways(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each way is said once, however often it is met; once more when the last is over."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG)
+    finish = job.finish
+    ways = ["one", "other"]
+
+    def failing(*args: Any) -> None:
+        finish(*args)
+        for way in ways:
+            args[-1].report(CheckError(way))
+
+    monkeypatch.setattr(job, "finish", failing)
+    following(3700, times=4)
+    assert [error.what for error in following.said.errors] == ["one", "other"]
+    for gone in ("one", "other"):
+        assert not following.said.notes
+        ways.remove(gone)
+        following(3700, times=2)
+    assert following.said.notes == [f"{following.store}: retention succeeds again"]
+    following.end()
+
+
+def test_what_stays_in_a_store_that_cannot_be_read_into(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why what is past its day does not go is said, too, not only why nothing is stored."""
+    following = Following(tmp_path, log)
+    following.write(log, LOG)
+    following()
+
+    def broken(*_: object) -> None:
+        raise ConfigurationError("the key is missing")
+
+    monkeypatch.setattr(job, "open_store", broken)
+    following.follower._session.close()
+    following.clock.time += timedelta(days=120)
+    following(LONGEST_BACKOFF, times=4)
+    kinds = [type(error) for error in following.said.errors]
+    assert sorted(kinds, key=str) == sorted([CheckError, ConfigurationError], key=str)
+    assert days(following.store) != []
+
+
 def test_no_retain(tmp_path: Path, log: Path) -> None:
     """With `--no-retain` nothing is deleted or sealed here, and yet no line past its day is stored."""
     following = Following(tmp_path, log, retain=False)

@@ -30,7 +30,7 @@ from loganon.summary import LogSummary, Summary
 
 _PAST = timedelta(days=1)  # a rotated log that is older than the stream's last commit by this is known
 _LOOKED_EVERY = 3600.0  # seconds: the days of a store in a bucket are a list of thousands of objects
-_RETENTION = "retention"
+_RETENTION = "retention "
 LIVE, LOG, ROTATED = "live ", "log ", "rotated log "
 """How the subjects of troubles begin, before the name of what is in trouble."""
 _DONE = frozenset({"empty", "error_log", "damaged"})  # nothing more is to be had of such a log as it is
@@ -111,13 +111,18 @@ class Session:
         self._searched = False
 
     def prune(self, clock: job.Clock, wait: timedelta, summary: Summary) -> None:
-        """What is due in a standing store is gone, though nothing can be stored in it as it is configured."""
+        """What is due in a standing store is gone, though nothing can be stored in it as it is configured.
+
+        The first of the errors by which something stays is raised, at the end.
+        """
         if open_or_none(self._target.path) is None:
             return
         _, found = job.retain(self._target.path, clock=clock, wait=wait, dry_run=False, raising=False)
         summary.dropped += found.dropped
         summary.sealed += found.sealed
         self.last_retention = clock.now
+        if found.errors:
+            raise found.errors[0]
 
     def take(self, clock: job.Clock, *, hurry: bool) -> list[LoganonError]:
         """What has come by standard input and syslog becomes rows; why that of a source that has ended did not.
@@ -251,10 +256,13 @@ class Session:
     def _retain(self, opened: _Opened, clock: job.Clock, wait: timedelta, summary: Summary) -> None:
         job.finish(opened.store, opened.policy, clock, wait, summary)
         self.last_retention = clock.now
-        for error in summary.errors:
-            self._troubles.met(_RETENTION, error)
-        if not summary.errors:
-            self._troubles.over(_RETENTION, f"{self._target.path}: retention succeeds again")
+        again = f"{self._target.path}: retention succeeds again"
+        standing = {f"{_RETENTION}{error.what}": error for error in summary.errors}
+        for subject, error in standing.items():
+            self._troubles.met(subject, error)
+        over = [subject for subject in self._troubles.of(_RETENTION) if subject not in standing]
+        for subject in over:
+            self._troubles.over(subject, "" if standing or subject != over[-1] else again)
 
     def _note_oldest(self, store: Store, *, anew: bool) -> None:
         """What is known of the oldest day is no older than an hour, whoever deletes."""
