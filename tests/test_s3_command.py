@@ -28,7 +28,7 @@ from loganon.s3service import S3
 from support.cli import Command, Inside
 from support.object_cases import stored
 from support.object_server import CREDENTIALS, Faults, Server, fault_proxy, moto_server, require_server
-from support.runs import NOW, PLAIN, counts_of, line, lines, plain_policy
+from support.runs import KEY, NOW, PLAIN, counts_of, line, lines, plain_policy
 
 KILLS = int(os.environ.get("LOGANON_S3_KILLS", "1"))
 STORE = "s3://{}/sites/one"
@@ -194,6 +194,26 @@ def test_readers(tmp_path: Path, server: Server) -> None:
     assert loganon.run([], store=store, now=later, key=key, storage_options=options).sealed
     assert loganon.scan(store, sealed=True, storage_options=options).collect()["requests"].sum() == 40
     assert loganon.sealed_through(store, storage_options=options) == frame["date"].max()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        lambda name: name.upper(),
+        lambda name: name.removeprefix("aws_"),
+        lambda name: {"aws_endpoint_url": "aws_endpoint"}.get(name, name),
+    ],
+)
+@pytest.mark.parametrize("without_tls", [{}, {"aws_allow_http": "true"}, {"ALLOW_HTTP": "true"}])
+def test_storage_options(tmp_path: Path, server: Server, named: Any, without_tls: dict[str, str]) -> None:
+    """They are taken as polars takes them: names in any letters, with and without `aws_`, and what lets an endpoint
+    without TLS be used may be said."""
+    store = STORE.format(server.new_bucket())
+    log = tmp_path / "access.log"
+    log.write_bytes(b"".join(lines(3)))
+    options = {named(name): value for name, value in library(server).items()} | without_tls
+    loganon.run([log], policy=plain_policy(), store=store, now=NOW, key=KEY.secret, storage_options=options)
+    assert loganon.scan(store, storage_options=options).collect()["requests"].sum() == 3
 
 
 def test_duckdb(tmp_path: Path, server: Server) -> None:

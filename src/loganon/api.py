@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from loganon import job
+from loganon.buckets import client_settings
 from loganon.chunks import Window
 from loganon.errors import ConfigurationError
 from loganon.exclude import parse_rules
@@ -214,7 +215,9 @@ def scan(store: str | Path, *, sealed: bool = False, storage_options: Mapping[st
     paths = {part.day: [f"{standing.path}/{cell.name.path}" for cell in part.cells] for part in days if part.cells}
     if not paths:
         return pl.LazyFrame(schema=columns)
-    return _table(paths, options=_of_polars(storage_options)).select(list(columns))
+    return _table(paths, options=None if storage_options is None else client_settings(storage_options)).select(
+        list(columns)
+    )
 
 
 def sealed_through(store: str | Path, *, storage_options: Mapping[str, str] | None = None) -> date | None:
@@ -288,14 +291,6 @@ def _table(paths: Mapping[date, Sequence[str]], *, options: dict[str, str] | Non
         )
         for day, files in paths.items()
     )
-
-
-def _of_polars(given: Mapping[str, str] | None) -> dict[str, str] | None:
-    """The settings with the one that polars wants for an endpoint without TLS."""
-    if given is None:
-        return None
-    plain = any(value.startswith("http://") for name, value in given.items() if "endpoint" in name)
-    return {**given, **({"aws_allow_http": "true"} if plain else {})}
 
 
 def key_of(given: bytes | str | Path | None) -> Key | Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 from loganon.errors import BusyError, CannotWriteError, ConfigurationError, InputOutputError
 
 SCHEME = "s3://"
+_WITHOUT_TLS = "allow_http"
 _CONTROL = frozenset(map(chr, (*range(32), 127)))  # which the client takes in no key
 _ATTEMPTS = 10
 _ROUNDS = 40
@@ -269,6 +270,16 @@ class Bucket:
                 raise InputOutputError(what, where=where, fix="Check region, endpoint and bucket") from None
         what = f"the object store does not answer, or says to wait ({status or 'no reply'}), after {_ATTEMPTS} attempts"
         raise InputOutputError(what, where=where, fix="Run it again; what was committed stands")
+
+
+def client_settings(given: Mapping[str, str]) -> dict[str, str]:
+    """The settings of an S3 client by their names in small letters, as clients take them in any; with the one that an
+    endpoint without TLS needs, unless it is among them.
+    """
+    settings = {name.lower(): value for name, value in given.items()}
+    plain = any(value.lower().startswith("http://") for name, value in settings.items() if "endpoint" in name)
+    said = any(name.removeprefix("aws_") == _WITHOUT_TLS for name in settings)
+    return {**settings, f"aws_{_WITHOUT_TLS}": "true"} if plain and not said else settings
 
 
 def is_object(path: str) -> bool:

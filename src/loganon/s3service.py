@@ -22,6 +22,7 @@ from loganon.buckets import (
     RejectedError,
     UnclearError,
     Written,
+    client_settings,
 )
 from loganon.errors import ConfigurationError
 
@@ -52,14 +53,12 @@ class S3:
                 "object storage needs the extra `s3`", where=location.url, fix="pip install 'loganon-access[s3]'"
             ) from None
         self._errors = self._client.exceptions
-        options = dict(location.options)
-        if any(value.startswith("http://") for name, value in options.items() if "endpoint" in name):
-            options["allow_http"] = "true"
         try:
             self._store = stores.S3Store(
                 location.bucket,
                 prefix=location.key or None,
-                config=_TIMES | options,  # as client_options they would undo AWS_ALLOW_HTTP
+                config=_TIMES
+                | client_settings(dict(location.options)),  # as client_options they would undo AWS_ALLOW_HTTP
                 retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=60)},
             )
         except self._errors.BaseError:  # its text may hold a setting's value
