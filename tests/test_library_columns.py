@@ -329,6 +329,18 @@ def test_what_is_no_column(given: Any, says: str) -> None:
     assert raised.value.__cause__ is None
 
 
+@pytest.mark.parametrize("kind", [ValueError, TypeError, OverflowError])
+def test_what_an_iterator_raises_is_its_callers_own(kind: type[Exception]) -> None:
+    """It is passed on as it is: taken for an error of the values, it would hide why the caller's own code failed."""
+
+    def failing() -> Iterator[str]:
+        yield "203.0.113.9"
+        raise kind("the caller's own")
+
+    with pytest.raises(kind, match="the caller's own"):
+        loganon.anonymize(columns(client=failing()))
+
+
 def test_a_frame_is_not_the_names_of_its_columns() -> None:
     """One that is not known is refused: what one goes through of it are names, which would be taken for lines."""
     with pytest.raises(TypeError, match="Foreign"):

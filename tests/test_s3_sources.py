@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from loganon.buckets import Bucket, Location, parse_location
-from loganon.errors import MissingInputError, UnreadableInputError
+from loganon.errors import GoneInputError, MissingInputError, UnreadableInputError
 from loganon.sources import objects, open_log
 from loganon.sources.files import BEGINNING_BYTES, CHUNK_BYTES
 from loganon.sources.objects import expand_objects
 from support.object_server import Hooked, Memory
+from support.runs import lines
 
 
 @pytest.fixture
@@ -108,6 +109,14 @@ def test_missing(memory: Memory) -> None:
         with pytest.raises(MissingInputError, match="no such log"):
             open_log(url)
     assert not memory.objects
+
+
+def test_a_folder_is_not_the_object_of_its_name(memory: Memory) -> None:
+    """Where nothing lies below an address that ends in a slash, it is missing (66): `ab` is not what `ab/` names."""
+    memory.objects["ab"] = b"".join(lines(3))
+    (url,) = expand_objects("s3://b/ab/")
+    with pytest.raises(GoneInputError, match="no such log, and none below it"):
+        open_log(url)
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,9 @@ def require_once(names: Iterable[str]) -> None:
 def _table(columns: Mapping[str, Any]) -> pa.Table:
     arrays: dict[str, Any] = {}
     for name, values in columns.items():
+        given = list(values) if isinstance(values, Iterator) else values  # what it raises is its caller's own
         try:
-            arrays[name] = _array(values)
+            arrays[name] = _array(given)
         except (pa.ArrowException, TypeError, ValueError, OverflowError):  # whose messages quote values
             raise unfit(name, "holds values of several types, or none that Arrow has") from None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from typing import NoReturn
 
 from loganon.buckets import Bucket, Listed, Location, is_object, parse_location
 from loganon.errors import (
@@ -38,6 +39,8 @@ def expand_objects(log: str) -> list[str]:
 def open_object(url: str) -> ObjectLog:
     """The log at `s3://bucket/key`; MissingInputError (66) where there is none or it cannot be read."""
     whole = parse_location(url)
+    if url.endswith("/"):
+        _refuse_folder(whole, url)
     folder, _, name = whole.key.rpartition("/")
     bucket = open_bucket(Location(whole.bucket, folder))
     try:
@@ -100,6 +103,15 @@ class ObjectLog(Log):
 def _fits(key: str, pattern: list[str]) -> bool:
     parts = key.split("/")
     return len(parts) == len(pattern) and all(map(fnmatch.fnmatchcase, parts, pattern))
+
+
+def _refuse_folder(folder: Location, url: str) -> NoReturn:
+    """MissingInputError: it names what lies below it, which is not found, and not the object of its name."""
+    try:
+        open_bucket(folder).list("")
+    except (ConfigurationError, InputOutputError) as error:
+        raise _missing(url, error) from None
+    raise GoneInputError("there is no such log, and none below it", where=url, fix="Check bucket and key")
 
 
 def _missing(url: str, error: ConfigurationError | InputOutputError) -> MissingInputError:
