@@ -311,6 +311,17 @@ def test_an_archive_is_no_log(kind: str, format_: str) -> None:
             batches(given, format=format_, batch_bytes=1000)
 
 
+@pytest.mark.parametrize("format_", ["auto", "combined"])
+def test_compressed_bytes_are_no_lines(format_: str) -> None:
+    """They are refused by name, also where the format is: their pieces between two LF would be counted as malformed
+    lines. As a file they are inflated."""
+    for packed in (gzip.compress(WHOLE), bz2.compress(WHOLE)):
+        for given, blocks in ((packed, False), ([packed], True), (pa.table({"line": [packed]}), False)):
+            with pytest.raises(UnreadableDataError, match="compressed"):
+                batches(given, format=format_, blocks=blocks)
+        assert joined(batches(io.BytesIO(packed), format=format_)).num_rows == len(LOG)
+
+
 def test_nothing() -> None:
     """Nothing gives no batch."""
     for nothing in (b"", [], iter(()), b"\n\r\n\n", io.BytesIO(b""), pa.table({"line": pa.array([], pa.string())})):

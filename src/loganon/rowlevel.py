@@ -21,6 +21,7 @@ from loganon.pipeline import Permit, Pipeline, Result, build, exclude_of, needs_
 from loganon.policy import Policy
 from loganon.recognition import SAMPLE_BYTES, telling
 from loganon.refusals import what_fits
+from loganon.sources.inflate import MAGIC_BYTES, compression
 
 _ANOTHER = "Give the access log"
 
@@ -47,14 +48,13 @@ class RowLevel:
             yield from self._rows(feed) if isinstance(feed, ColumnFeed) else self._lines(feed)
 
     def _lines(self, feed: LineFeed) -> Iterator[Result]:
-        first, sample, error = ([], b"", None) if self.format is not None else _beginning(feed.chunks)
+        chunks = _readable(feed)
+        first, sample, error = ([], b"", None) if self.format is not None else _beginning(chunks)
         fmt = self._format(sample, feed.where)
         if fmt is not None:
             pipeline = self._pipeline(fmt)
             state: ParseState = ()
-            for number, chunk in enumerate(chain(first, feed.chunks)):
-                if not number:
-                    _require_no_archive(chunk, feed.where)
+            for chunk in chain(first, chunks):
                 result = pipeline(chunk, self.window, state)
                 state = result.state
                 if result.lines:
@@ -93,10 +93,17 @@ class RowLevel:
         return found.format
 
 
-def _require_no_archive(beginning: Chunk, where: str) -> None:
-    """UnreadableDataError for the first chunk of an archive, in which a log's lines may stand as they are."""
-    if kind := archive_of(beginning.data):
-        raise UnreadableDataError(archived(kind), where=where, fix=_ANOTHER)
+def _readable(feed: LineFeed) -> Iterator[Chunk]:
+    """The chunks; UnreadableDataError where they begin as an archive does, in which lines of a log may stand as they
+    are, or are compressed, which only files may be.
+    """
+    for number, chunk in enumerate(feed.chunks):
+        if not number and (archive := archive_of(chunk.data)):
+            raise UnreadableDataError(archived(archive), where=feed.where, fix=_ANOTHER)
+        if not number and (kind := compression(chunk.data[:MAGIC_BYTES])):
+            fix = "Give a Path, an open file, or io.BytesIO of the bytes"
+            raise UnreadableDataError(f"it is compressed ({kind}), and no lines", where=feed.where, fix=fix)
+        yield chunk
 
 
 def _beginning(chunks: Iterator[Chunk]) -> tuple[list[Chunk], bytes, LoganonError | None]:
