@@ -279,6 +279,21 @@ def test_the_socket_file_is_removed(tmp_path: Path) -> None:
     assert path.exists()
 
 
+def test_the_socket_file_is_put_back(tmp_path: Path) -> None:
+    """What was wrong with it is said to be over."""
+    path, away = tmp_path / "s", tmp_path / "away"
+    with receiving(Address(path=str(path))) as feed:
+        following = Following(tmp_path, lives=[Live("unix:///s", feed)])
+        path.rename(away)
+        following(times=2)
+        assert following.follower.figures.troubles == 1
+        away.rename(path)
+        following(times=2)
+        assert following.follower.figures.troubles == 0
+        assert "unix:///s: the socket is at its path again" in following.said.notes
+        following.follower.finish()
+
+
 def test_nothing_left_open(tmp_path: Path) -> None:
     """Opening and closing many times leaves no descriptor and no file."""
     before = len(held())

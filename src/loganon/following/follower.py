@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from loganon.errors import BusyError, ConfigurationError, InternalError, LoganonError
+from loganon.errors import BusyError, ConfigurationError, InternalError, LoganonError, MissingInputError
 from loganon.following.figures import Figures, Totals, figures_of
 from loganon.following.pace import Pace, Terms, Ticker
 from loganon.following.session import LOG, ROTATED, Session, Target
@@ -157,7 +157,7 @@ class Follower:
         for log, feed in feeds.items():
             if any(feed.dropped.values()):
                 self._troubles.note(f"{log}: datagrams come faster than they are read, and are dropped")
-        missing = self.watch.troubles | {log: found for log, feed in feeds.items() if (found := feed.trouble)}
+        missing = self.watch.troubles | {log: _gone(found) for log, feed in feeds.items() if (found := feed.trouble)}
         for path, error in missing.items():
             self._troubles.met(_PATH + path, error)
         for subject in self._troubles.of(_PATH):
@@ -276,3 +276,8 @@ class Follower:
             last_retention=session.last_retention,
             oldest=session.oldest,
         )
+
+
+def _gone(error: MissingInputError) -> ObstacleError:
+    """What is wrong with a socket, and its end."""
+    return ObstacleError(error.what, where=error.where, fix=error.fix, ended="the socket is at its path again")
