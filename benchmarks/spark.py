@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import loganon
-from loganon import job
+from loganon.clock import Clock
 from loganon.keys import make_key
 from loganon.lookups import open_lookups
 from loganon.reading import Reading
@@ -102,7 +102,7 @@ def count(spark: Any, log: Path, store: Path, *, policy: Path | None = None, now
         policy=named_policy(policy),
         store=store,
         key=make_key(KEY),
-        clock=job.Clock(now),
+        clock=Clock(now),
         range_bytes=RANGE_BYTES,
         session=spark,
     )

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from loganon import job
 from loganon.buckets import Bucket, Location
+from loganon.clock import Clock
 from loganon.formats import named_format
 from loganon.lookups import open_lookups
 from loganon.policy import Policy, parse_policy
@@ -86,7 +87,7 @@ def policy_of(age: str, minimum: int, unit: str, holds: Iterable[Hold]) -> Polic
 
 
 def run(place: Place, policy: Policy, logs: list[Path], step: Step, now: datetime) -> Summary:
-    clock = job.Clock(now, lead=timedelta(hours=step.lead))
+    clock = Clock(now, lead=timedelta(hours=step.lead))
     if step.retain or not logs:
         return job.retain(place, clock=clock, wait=timedelta(), dry_run=False, raising=False)[1]
     how = Reading(lookups=open_lookups((), ()), format=named_format("combined"))

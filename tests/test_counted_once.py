@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from loganon import job
+from loganon.clock import Clock
 from loganon.lookups import open_lookups
 from loganon.reading import Input, Reading
 from loganon.summary import Summary
@@ -612,7 +613,7 @@ def test_rotated_between_two_logs_of_a_run(
 
     reading = Reading(lookups=open_lookups((), ()))
     inputs = [Input(str(tmp_path / name), reading) for name in names]
-    summary = job.run(inputs, policy=None, store=store, key=KEY, clock=job.Clock(NOW), progress=progress)
+    summary = job.run(inputs, policy=None, store=store, key=KEY, clock=Clock(NOW), progress=progress)
     assert rotated
     check_balance(summary.as_dict())
     check_store(store)
@@ -639,7 +640,7 @@ def test_a_copy_that_is_made_during_a_run(store: Path, tmp_path: Path, so_far: b
         policy=None,
         store=store,
         key=KEY,
-        clock=job.Clock(NOW),
+        clock=Clock(NOW),
         progress=lambda _log, _bytes: write(copy, gzip.compress(b"".join(LOG))) and None,
     )
     check_balance(summary.as_dict())

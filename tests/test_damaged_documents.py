@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from loganon import job
+from loganon.clock import Clock
 from loganon.status import load_status
 from loganon.status.answer import as_dict
 from loganon.store.documents import moment, parse_json
@@ -67,7 +68,7 @@ def test_nothing_damaged_keeps_a_day(name: str, healthy: Path, tmp_path: Path) -
     assert verify(store, now=NOW).checks
     assert as_dict(load_status(store, now=NOW))["store"]
     assert days(store)[0] == "2026-11-15"
-    job.retain(store, clock=job.Clock(LATER), wait=timedelta(), dry_run=False, raising=False)
+    job.retain(store, clock=Clock(LATER), wait=timedelta(), dry_run=False, raising=False)
     assert days(store)[0] == "2026-11-17"
 
 

@@ -16,6 +16,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from loganon import job
+from loganon.clock import Clock as RunClock
 from loganon.errors import BusyError, CannotWriteError, CheckError, ConfigurationError, InputOutputError
 from loganon.following import watch
 from loganon.following.follower import Follower
@@ -531,7 +532,7 @@ def test_the_oldest_day_is_shown(tmp_path: Path, log: Path, retain: bool) -> Non
     following()
     assert str(following.follower.figures.oldest) == "2026-10-22"
     following.clock.time += timedelta(days=20)
-    job.retain(following.store, clock=job.Clock(following.clock.time), wait=timedelta(), dry_run=False)
+    job.retain(following.store, clock=RunClock(following.clock.time), wait=timedelta(), dry_run=False)
     following.write(log, line(following.clock.time))
     following(3700)
     assert str(following.follower.figures.oldest) == "2026-11-21"
@@ -1150,7 +1151,7 @@ def test_a_policy_that_is_changed(tmp_path: Path, log: Path) -> None:
     feed.data = b"".join(MORE[:20])
     following(1)
     text = PLAIN.replace("6 weeks", "5 weeks").replace('browser = { as = "family+major" }', "")
-    clock = job.Clock(following.clock.time)
+    clock = RunClock(following.clock.time)
     apply_policy(following.store, parse_policy(text, where="x"), clock=clock, wait=timedelta(), dry_run=False)
     following.write(log, LOG[40:])
     following(times=2)
@@ -1174,7 +1175,7 @@ def test_a_tighter_age_holds_while_nothing_is_logged(tmp_path: Path, log: Path) 
     following.write(log, line(NOW))
     following()
     text = PLAIN.replace("6 weeks", "1 week")
-    clock = job.Clock(following.clock.time)
+    clock = RunClock(following.clock.time)
     apply_policy(following.store, parse_policy(text, where="x"), clock=clock, wait=timedelta(), dry_run=False)
     for _ in range(7):
         following(24 * 3600)

@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from loganon import job
+from loganon.clock import Clock
 from loganon.errors import BusyError, CannotWriteError, CheckError, ConfigurationError, InputOutputError, LoganonError
-from loganon.job import Clock
 from loganon.policy import Policy, PolicyError, parse_policy
 from loganon.rewrite import Applied, apply_policy
 from loganon.store import Files, LocalStore, PolicyStamp, local

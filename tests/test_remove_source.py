@@ -16,6 +16,7 @@ import pytest
 
 from loganon import ingest as ingest_module
 from loganon import job
+from loganon.clock import Clock
 from loganon.errors import InputOutputError
 from loganon.exclude import parse_rules
 from loganon.lookups import open_lookups
@@ -39,7 +40,7 @@ def removing(store: Path, logs: list[Path], **reading: object) -> Summary:
     """A run that removes its sources."""
     how = Reading(lookups=open_lookups(), remove_source=True, **reading)  # type: ignore[arg-type]  # a test's options
     inputs = [Input(str(log), how) for log in logs]
-    summary = job.run(inputs, policy=None, store=store, key=KEY, clock=job.Clock(NOW), wait=timedelta())
+    summary = job.run(inputs, policy=None, store=store, key=KEY, clock=Clock(NOW), wait=timedelta())
     check_store(store)
     return summary
 
@@ -68,7 +69,7 @@ def test_a_counted_log_goes(store: Path, tmp_path: Path) -> None:
 def test_what_was_counted_before_goes_too(store: Path, tmp_path: Path) -> None:
     """A log that an earlier run counted, and that could not go then."""
     log = write(tmp_path / "a.log.1", LOG)
-    job.run([Input(str(log), Reading(lookups=open_lookups()))], policy=None, store=store, key=KEY, clock=job.Clock(NOW))
+    job.run([Input(str(log), Reading(lookups=open_lookups()))], policy=None, store=store, key=KEY, clock=Clock(NOW))
     assert log.exists()
     assert removing(store, [log]).already_counted == 50
     assert not log.exists()
@@ -224,7 +225,7 @@ def test_nothing_is_replaced_when_it_is_put_back(tmp_path: Path, monkeypatch: py
 def test_killed_while_it_lies_aside(store: Path, tmp_path: Path) -> None:
     """The next run finds what a killed one left aside: nothing of it is counted again, and it goes."""
     log = write(tmp_path / "a.log", LOG)
-    job.run([Input(str(log), Reading(lookups=open_lookups()))], policy=None, store=store, key=KEY, clock=job.Clock(NOW))
+    job.run([Input(str(log), Reading(lookups=open_lookups()))], policy=None, store=store, key=KEY, clock=Clock(NOW))
     aside = log.rename(tmp_path / ".a.log.0123456789abcdef.counted")
     assert stream_name(str(aside)) == "a.log"
     write(log, b"".join(lines(7, tag="new")))
@@ -237,7 +238,7 @@ def test_killed_while_it_lies_aside(store: Path, tmp_path: Path) -> None:
 def test_killed_and_the_next_log_has_another_date(store: Path, tmp_path: Path) -> None:
     """What was left aside of a log goes with the next of its stream beside it: a date in a name does not come again."""
     log = write(tmp_path / "a.log-20261120", LOG)
-    job.run([Input(str(log), Reading(lookups=open_lookups()))], policy=None, store=store, key=KEY, clock=job.Clock(NOW))
+    job.run([Input(str(log), Reading(lookups=open_lookups()))], policy=None, store=store, key=KEY, clock=Clock(NOW))
     aside = log.rename(tmp_path / ".a.log-20261120.0123456789abcdef.counted")
     other = write(tmp_path / ".b.log-20261120.0123456789abcdef.counted", LOG)
     summary = removing(store, [write(tmp_path / "a.log-20261121", b"".join(lines(7, tag="new")))])

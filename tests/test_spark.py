@@ -21,6 +21,7 @@ import pytest
 import loganon
 from leaks import Needles, search_tree
 from loganon import job
+from loganon.clock import Clock
 from loganon.errors import ConfigurationError
 from loganon.formats import load_formats
 from loganon.lookups import open_lookups
@@ -122,7 +123,7 @@ def count(spark: Cluster, store: Path, *logs: Path, range_bytes: int = 100_000, 
         policy=plain_policy() if not store.exists() else None,
         store=store,
         key=KEY,
-        clock=job.Clock(NOW),
+        clock=Clock(NOW),
         wait=timedelta(),
         range_bytes=range_bytes,
         session=spark.session,
@@ -198,7 +199,7 @@ def test_a_log_that_cannot_be_counted_spoils_no_other(spark: Cluster, tmp_path: 
         policy=plain_policy(),
         store=tmp_path / "run",
         key=KEY,
-        clock=job.Clock(NOW),
+        clock=Clock(NOW),
     )
     assert outcomes(summary) == outcomes(expected)
     assert Counter(map(str, summary.errors)) == Counter(map(str, expected.errors))
@@ -300,7 +301,7 @@ def test_buckets(spark: Cluster, server: Server, tmp_path: Path) -> None:
                 policy=plain_policy(),
                 store=store,
                 key=KEY,
-                clock=job.Clock(NOW),
+                clock=Clock(NOW),
                 range_bytes=30_000,
                 session=spark.session,
             )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from loganon import job
+from loganon import clock
 from loganon.errors import CannotWriteError, ConfigurationError
 from loganon.policy import parse_policy
 from loganon.status import KEYS, Status, as_dict, find_problems, load_status
@@ -133,7 +133,7 @@ def test_the_age_of_the_last_commit(store: Path) -> None:
 
 def test_the_guards_are_those_of_a_run(store: Path, tmp_path: Path) -> None:
     """`status` warns of a clock by which a run would refuse to go on, and of no other."""
-    assert (BEHIND, LONGEST_STEP) == (job.AHEAD, job.LONGEST_STEP)
+    assert (BEHIND, LONGEST_STEP) == (clock.AHEAD, clock.LONGEST_STEP)
     assert problems(store, NOW - BEHIND) == []
     assert "24 hours behind" in problems(store, NOW - BEHIND - timedelta(seconds=1))[0]
     far = NOW + LONGEST_STEP

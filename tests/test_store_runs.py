@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import loganon
+from loganon.clock import Clock
 from loganon.errors import CheckError, ConfigurationError
-from loganon.job import Clock
 from loganon.policy import Policy, parse_policy
 from loganon.rewrite import apply_policy
 from loganon.store import DamagedCellError, LocalStore

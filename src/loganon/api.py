@@ -18,6 +18,7 @@ import pyarrow as pa
 from loganon import job
 from loganon.buckets import client_settings
 from loganon.chunks import Window
+from loganon.clock import AHEAD, Clock
 from loganon.errors import ConfigurationError
 from loganon.exclude import parse_rules
 from loganon.feeds import BATCH_BYTES, Feed, Given, feeds_of
@@ -93,7 +94,7 @@ def run(
         policy=policy if isinstance(policy, Policy) else named_policy(policy),
         store=parse_place(store, options=client_options(storage_options), accept_versioned=accept_versioned),
         key=key_of(key),
-        clock=job.Clock(datetime.now(UTC) if now is None else utc(now)),
+        clock=Clock(datetime.now(UTC) if now is None else utc(now)),
     )
 
 
@@ -234,7 +235,7 @@ def window_of(policy: Policy, now: datetime | None) -> Window:
     """The times that a row may have: those that `run` would store at `now`; any without it."""
     if now is None:
         return Window(None, None)
-    return Window(policy.keep_for.cutoff(utc(now).date()), utc(now) + job.AHEAD)
+    return Window(policy.keep_for.cutoff(utc(now).date()), utc(now) + AHEAD)
 
 
 def named_zone(zone: tzinfo | None) -> tzinfo | None:

@@ -16,10 +16,11 @@ import polars as pl
 import pyarrow as pa
 
 from loganon.aggregate import are_named
+from loganon.clock import LONGEST_STEP, Clock, next_cutoff
 from loganon.errors import CheckError, ConfigurationError, LoganonError
 from loganon.fields import FIELDS, REQUESTS, Options
 from loganon.gate import check
-from loganon.job import LONGEST_STEP, Clock, frozen_policy, next_cutoff
+from loganon.job import frozen_policy
 from loganon.periods import Spans
 from loganon.policy import Policy, PolicyError, from_canonical
 from loganon.policy.changes import Change, compare, loosened

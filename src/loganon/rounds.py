@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loganon import job
+from loganon.clock import Clock
 from loganon.errors import BusyError, ConfigurationError, LoganonError
 from loganon.keys import Key
 from loganon.reading import Input
@@ -45,7 +46,7 @@ def run_site(
     prepared: Prepared,
     *,
     key: Key | Path,
-    clock: job.Clock,
+    clock: Clock,
     writer: str | None = None,
     wait: timedelta = WAIT,
     strict: bool = False,
@@ -80,9 +81,7 @@ def run_site(
         return _pruned(site, error, clock, wait, accept_versioned)
 
 
-def _pruned(
-    site: Site, error: LoganonError | None, clock: job.Clock, wait: timedelta, accept_versioned: bool
-) -> Summary:
+def _pruned(site: Site, error: LoganonError | None, clock: Clock, wait: timedelta, accept_versioned: bool) -> Summary:
     """What retention alone did, with the error for which there was no more."""
     if not site.stands:
         return _failed(site, error)

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from faults.schedules import Begun, World
 from leaks import Needles, search_tree
 from loganon import job
+from loganon.clock import Clock
 from loganon.errors import BusyError, CheckError, ConfigurationError, MissingInputError, UnreadableDataError
 from loganon.lookups import open_lookups
 from loganon.policy import Policy, parse_policy
@@ -300,7 +301,7 @@ class RealWorld(World):
                 file.write(line(moment, f"/p/{number}.html?q={inner.text}", client=client.text, size=number % 50))
 
     def _begin(self) -> tuple[Process, Begun | None]:
-        clock = job.Clock(NOW + timedelta(days=self.book.today))
+        clock = Clock(NOW + timedelta(days=self.book.today))
         store, begun = self.store, self.begun()
         stands = (store / "_loganon" / "store.json").exists()
         if self._next_is_apply and stands and self._policy < len(POLICIES) - 1:

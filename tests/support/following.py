@@ -12,7 +12,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from loganon import job
+from loganon.clock import Clock as RunClock
 from loganon.errors import LoganonError
 from loganon.following.follower import Follower
 from loganon.following.pace import Terms
@@ -88,7 +88,7 @@ class Following:
             ticker=self.clock,
             teller=self.said,
             terms=Terms(
-                **{"flush_interval": 10.0, "wait": 0.0, **terms}, clock=job.Clock(NOW, accept_clock=accept_clock)
+                **{"flush_interval": 10.0, "wait": 0.0, **terms}, clock=RunClock(NOW, accept_clock=accept_clock)
             ),
         )
         self.follower.open()

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loganon import job
+from loganon.clock import Clock
 from loganon.formats import named_format
 from loganon.keys import Key
 from loganon.lookups import open_lookups
@@ -96,7 +97,7 @@ def ingest(
         policy=policy,
         store=store,
         key=KEY,
-        clock=job.Clock(now, **clock),  # type: ignore[arg-type]  # a test's options
+        clock=Clock(now, **clock),  # type: ignore[arg-type]  # a test's options
         writer=writer,
         wait=timedelta(),
     )

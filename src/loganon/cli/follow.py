@@ -27,6 +27,7 @@ from loganon.cli.options import (
     strict_option,
 )
 from loganon.cli.sites import answer_of, choose, config_option, given_readings, is_fatal, preferred, print_json
+from loganon.clock import Clock
 from loganon.errors import ConfigurationError, printable
 
 if TYPE_CHECKING:
@@ -112,7 +113,6 @@ def command(
     with ExitStack() as opened:
         stop = Stop()
         opened.enter_context(stop.signals())  # first of all: a stop that comes early must not lose what is in a pipe
-        from loganon import job  # noqa: PLC0415 - start-up: polars is not imported for --help
         from loganon.following.pace import Terms  # noqa: PLC0415 - start-up, as above
 
         say = Messages(messages, quiet=quiet)
@@ -123,7 +123,7 @@ def command(
             flush_bytes=flush_bytes,
             retain=not no_retain,
             wait=preferred("wait", wait, known.wait).total_seconds(),
-            clock=job.Clock(datetime.now(UTC), preferred("lead", lead, known.lead), accept_cutoff, accept_clock),
+            clock=Clock(datetime.now(UTC), preferred("lead", lead, known.lead), accept_cutoff, accept_clock),
         )
         key = preferred("key_file", key_file, Path(known.key_file) if known.key_file else None)
         target_of = _targets(

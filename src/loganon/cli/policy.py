@@ -180,7 +180,7 @@ def apply(
     The table is rebuilt beside the standing one and exchanged for it in one step; whatever interrupts it, the store is
     under the old policy with the old table, or under the new one with the new.
     """
-    from loganon.job import Clock  # noqa: PLC0415 - start-up: polars is not imported for --help
+    from loganon.clock import Clock  # noqa: PLC0415 - start-up: polars is not imported for --help
     from loganon.policy import load_policy  # noqa: PLC0415 - as above
     from loganon.rewrite import apply_policy  # noqa: PLC0415 - as above
     from loganon.store import require_directory  # noqa: PLC0415 - as above

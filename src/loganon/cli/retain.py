@@ -11,6 +11,7 @@ import click
 from loganon.cli.messages import Messages, internal_error, reported
 from loganon.cli.options import message_options, now_option, option, retention_options
 from loganon.cli.sites import Told, answer_of, choose, config_option, is_fatal, preferred, print_json
+from loganon.clock import Clock
 from loganon.errors import LoganonError, printable
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def command(
 
     chosen = choose(config, store)
     known = chosen.settings
-    clock = job.Clock(now or datetime.now(UTC), preferred("lead", lead, known.lead), accept_cutoff)
+    clock = Clock(now or datetime.now(UTC), preferred("lead", lead, known.lead), accept_cutoff)
     wait = preferred("wait", wait, known.wait)
     told = Told(Messages(messages, quiet=quiet))
     summaries, answers = [], []

@@ -21,6 +21,7 @@ from loganon.cli.options import (
     strict_option,
 )
 from loganon.cli.sites import Told, answer_of, choose, config_option, is_fatal, preferred, print_json, tell
+from loganon.clock import Clock
 from loganon.errors import printable
 
 if TYPE_CHECKING:
@@ -69,7 +70,6 @@ def command(
     Without LOG all sites of a configuration file are gone through, each with its own store and policy, and none spoils
     the others; with --store only the one of that store.
     """  # `_read`: what `choose` asks click for, with where it comes from
-    from loganon import job  # noqa: PLC0415 - start-up: polars is not imported for --help
     from loganon.cli.progress import progress_of  # noqa: PLC0415 - start-up, as above
     from loganon.rounds import prepare  # noqa: PLC0415 - start-up, as above
     from loganon.sites import Readings  # noqa: PLC0415 - start-up, as above
@@ -81,7 +81,7 @@ def command(
     known = chosen.settings
     how: dict[str, Any] = {
         "key": preferred("key_file", key_file, Path(known.key_file) if known.key_file else None) or default_key_file(),
-        "clock": job.Clock(now or datetime.now(UTC), preferred("lead", lead, known.lead), accept_cutoff, accept_clock),
+        "clock": Clock(now or datetime.now(UTC), preferred("lead", lead, known.lead), accept_cutoff, accept_clock),
         "writer": preferred("writer", writer, known.writer),
         "wait": preferred("wait", wait, known.wait),
         "group": preferred("group", group, known.group),

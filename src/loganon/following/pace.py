@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from loganon import job
+from loganon.clock import Clock
 
 COMMIT_SHARE = 20
 """Rounds begin at least so many times the duration of the last commit after it ended."""
@@ -49,7 +49,7 @@ class Terms:
     flush_bytes: int = 64 << 20
     retain: bool = True
     wait: float = 60.0
-    clock: job.Clock = field(default_factory=lambda: job.Clock(datetime.fromtimestamp(0, UTC)))
+    clock: Clock = field(default_factory=lambda: Clock(datetime.fromtimestamp(0, UTC)))
 
 
 class Pace:

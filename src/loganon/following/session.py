@@ -13,6 +13,7 @@ from pathlib import Path
 
 from loganon import job
 from loganon.chunks import Window
+from loganon.clock import AHEAD, Clock, next_cutoff
 from loganon.errors import CannotWriteError, CheckError, LoganonError
 from loganon.following.databases import Databases
 from loganon.following.intake import Intake
@@ -110,7 +111,7 @@ class Session:
         self._watch.extend(patterns, unless)
         self._searched = False
 
-    def prune(self, clock: job.Clock, wait: timedelta, summary: Summary) -> None:
+    def prune(self, clock: Clock, wait: timedelta, summary: Summary) -> None:
         """What is due in a standing store is gone, though nothing can be stored in it as it is configured.
 
         The first of the errors by which something stays is raised, at the end.
@@ -124,7 +125,7 @@ class Session:
         if found.errors:
             raise found.errors[0]
 
-    def take(self, clock: job.Clock, *, hurry: bool) -> list[LoganonError]:
+    def take(self, clock: Clock, *, hurry: bool) -> list[LoganonError]:
         """What has come by standard input and syslog becomes rows; why that of a source that has ended did not.
 
         By a clock that is not believed nothing is read: what it dated would be stored when it is right again. The next
@@ -133,7 +134,7 @@ class Session:
         failed: list[LoganonError] = []
         if self._window is None or not self._believes(clock, self._window):
             return failed
-        window = replace(self._window, latest=clock.now + job.AHEAD)
+        window = replace(self._window, latest=clock.now + AHEAD)
         for intake in self.intakes:
             subject = f"{LIVE}{intake.live.log}"
             try:
@@ -149,7 +150,7 @@ class Session:
             intake.notes = []
         return failed
 
-    def attempt(self, summary: Summary, clock: job.Clock, wait: timedelta, *, retain: bool, final: bool) -> None:
+    def attempt(self, summary: Summary, clock: Clock, wait: timedelta, *, retain: bool, final: bool) -> None:
         """Stores what is new, where `open` has opened; with `retain` deletes and seals what is due, whatever becomes of
         the rest.
 
@@ -173,11 +174,11 @@ class Session:
             for text in (*summary.warnings, *([over] if summary.capped else [])):
                 self._troubles.note(text)
 
-    def _believes(self, clock: job.Clock, window: Window) -> bool:
+    def _believes(self, clock: Clock, window: Window) -> bool:
         if self._opened is None:  # the next attempt opens it, and asks the same
             return True
         try:
-            job.next_cutoff(window.cutoff, self.last_commit, self._opened.policy, clock)
+            next_cutoff(window.cutoff, self.last_commit, self._opened.policy, clock)
         except CheckError:
             return False
         return True
@@ -241,19 +242,17 @@ class Session:
                 Intake(opened.store, opened.policy, key, live, self._reading, writer=writer) for live in self._lives
             ]
 
-    def _new_window(
-        self, opened: _Opened, clock: job.Clock, wait: timedelta, summary: Summary, *, prune: bool
-    ) -> Window:
+    def _new_window(self, opened: _Opened, clock: Clock, wait: timedelta, summary: Summary, *, prune: bool) -> Window:
         """The times that may be stored; CheckError where the clock is not believed. With `prune` what is past goes."""
         store = opened.store
         if prune:
             cutoff = job.prune(store, opened.policy, clock, wait, summary)
             store.check_records()
         else:
-            cutoff = job.next_cutoff(store.cutoff(), store.last_commit(), opened.policy, clock)
-        return Window(cutoff, clock.now + job.AHEAD, store.floor())
+            cutoff = next_cutoff(store.cutoff(), store.last_commit(), opened.policy, clock)
+        return Window(cutoff, clock.now + AHEAD, store.floor())
 
-    def _retain(self, opened: _Opened, clock: job.Clock, wait: timedelta, summary: Summary) -> None:
+    def _retain(self, opened: _Opened, clock: Clock, wait: timedelta, summary: Summary) -> None:
         job.finish(opened.store, opened.policy, clock, wait, summary)
         self.last_retention = clock.now
         again = f"{self._target.path}: retention succeeds again"
@@ -282,7 +281,7 @@ class Session:
         self._searched = True
         self._watch.search(since)
 
-    def _store_lives(self, clock: job.Clock, wait: timedelta, summary: Summary) -> None:
+    def _store_lives(self, clock: Clock, wait: timedelta, summary: Summary) -> None:
         for error in self.take(clock, hurry=True):
             summary.report(error)
         for intake in self.intakes:

@@ -84,8 +84,8 @@ def command(
     or by a pattern), plain or compressed. Store and key are the driver's alone. What was counted before is not counted
     again, by this job or by `loganon run`, whatever the log is called now.
     """
+    from loganon.clock import Clock  # noqa: PLC0415 - start-up, as above
     from loganon.formats.given import resolve  # noqa: PLC0415 - start-up: polars is not imported for --help
-    from loganon.job import Clock  # noqa: PLC0415 - start-up, as above
     from loganon.lookups import open_lookups  # noqa: PLC0415 - start-up, as above
     from loganon.policy import named_policy  # noqa: PLC0415 - start-up, as above
     from loganon.reading import Reading  # noqa: PLC0415 - start-up, as above

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from loganon import job
 from loganon.chunks import Window
+from loganon.clock import Clock
 from loganon.keys import Key
 from loganon.policy import Policy
 from loganon.reading import Input, Reading
@@ -28,7 +29,7 @@ def count_logs(
     policy: Policy | str | None,
     store: Place,
     key: Key | Path,
-    clock: job.Clock,
+    clock: Clock,
     writer: str | None = None,
     wait: timedelta = WAIT,
     group: str | None = None,

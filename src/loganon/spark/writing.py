@@ -16,6 +16,7 @@ from loganon import job
 from loganon.api import client_options, key_of, named_zone, several, utc
 from loganon.batching import account, coverage, versions
 from loganon.chunks import Window
+from loganon.clock import Clock
 from loganon.errors import BusyError, ConfigurationError, InputOutputError, printable
 from loganon.exclude import parse_rules
 from loganon.formats.given import resolve
@@ -95,7 +96,7 @@ def write(
         policy=policy if isinstance(policy, Policy) else named_policy(policy),
         store=parse_place(store, options=client_options(storage_options), accept_versioned=accept_versioned),
         key=key_of(key),
-        clock=job.Clock(moment),
+        clock=Clock(moment),
         wait=wait,
     )
 
