@@ -168,12 +168,13 @@ def _item(values: list[Any], step: int) -> Any:
 
 def _way(path: str) -> Way:
     text = path.removesuffix("|target")
-    steps = tuple(_index(found[3]) if found[3] else found[1] or found[2] for found in _STEPS.finditer(text))
-    return Way((steps,), asks=text != path)
+    return Way((tuple(_step(found) for found in _STEPS.finditer(text)),), asks=text != path)
 
 
-def _index(text: str) -> int:
-    return EVERY if text == "*" else int(text)
+def _step(found: re.Match[str]) -> str | int:
+    if found[3] == "*":
+        return EVERY
+    return int(found[3]) if found[3] else found[1] or found[2]
 
 
 def _as_json(found: re.Match[bytes]) -> bytes:
