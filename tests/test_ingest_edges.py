@@ -17,6 +17,7 @@ from loganon.ingest import Ingest
 from loganon.lookups import open_lookups
 from loganon.openlog import texts_of
 from loganon.reading import Input, Reading
+from loganon.recognition import SAMPLE_BYTES
 from loganon.sources.identity import Beginning
 from loganon.store import ConflictError, LocalStore
 from loganon.twins import find_twins
@@ -111,6 +112,23 @@ def test_standard_input_is_not_lost_in_a_conflict(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr("sys.stdin", stream)
         summary = run(tmp_path, "-", tmp_path / "access.log")
     assert (summary.exit_code, summary.counted, summary.skipped) == (0, 3, [])
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["x" * (SAMPLE_BYTES + 1) + "\n", "x" * (3 << 20) + "\n", "\r\n" * SAMPLE_BYTES],
+    ids=["long", "longer", "empty"],
+)
+def test_standard_input_is_read_behind_what_says_nothing(
+    before: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its format is told as a file's is: refused for its first line, all lines of a pipe would be lost for good."""
+    piped = tmp_path / "piped"
+    piped.write_text(before + line(2) + line(3), "utf-8", newline="")
+    with piped.open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        summary = run(tmp_path, "-")
+    assert (summary.exit_code, summary.counted, summary.lines_read) == (0, 2, 2 + bool(before.strip()))
 
 
 def test_all_lines_excluded_is_no_other_format(tmp_path: Path) -> None:

@@ -15,6 +15,10 @@ from loganon.sources.cutter import Cutter, Whole
 from loganon.sources.files import BEGINNING_BYTES, CHUNK_BYTES
 from loganon.sources.inflate import MAGIC_BYTES, Inflater, compression
 
+_BLOCK_BYTES = 1 << 19
+_HELD_BYTES = 8 << 20
+"""Of a stream, which cannot be read again, no more is held before its format is told."""
+
 
 class Readable(Protocol):
     """What a stream is read from."""
@@ -73,6 +77,13 @@ class Stream:
     def following(self, limit: int = BEGINNING_BYTES) -> bytes:
         """As `beginning`: what is before that was not given yet, either."""
         return self.beginning(limit)
+
+    def blocks(self) -> Iterator[bytes]:
+        """The content from its beginning, in blocks, as far as it is held in memory; `chunks` gives it again."""
+        seen = 0
+        while seen < _HELD_BYTES and (block := self.beginning(seen + _BLOCK_BYTES)[seen:]):
+            seen += len(block)
+            yield block
 
     def chunks(
         self,
