@@ -10,7 +10,7 @@ from loganon.errors import printable
 from loganon.keys import Key
 from loganon.openlog import OpenLog
 from loganon.reading import Input, Reading
-from loganon.recognition import LONGEST_LINE, SAMPLE_BYTES, last_of, recognise, telling
+from loganon.recognition import SAMPLE_BYTES, last_of, recognise, telling
 from loganon.refusals import SkippedError, recorded_zone, set_aside, zone_note
 from loganon.sources import STDIN, Source
 from loganon.sources.files import BEGINNING_BYTES
@@ -112,18 +112,7 @@ def _sample(source: Source, start: bytes) -> bytes:
     """
     if len(start) < SAMPLE_BYTES or b"\n" in start.lstrip(b"\r\n"):
         return start
-    if isinstance(source, Stream):
-        return _behind_first(source) or start
     return telling(source.blocks()) or start
-
-
-def _behind_first(stream: Stream) -> bytes:
-    """What follows a stream's first line, where that ends in time; nothing of it is given for that."""
-    limit, found = SAMPLE_BYTES, b""
-    while b"\n" not in found and len(found) < limit <= LONGEST_LINE:
-        found, limit = stream.beginning(limit), 2 * limit
-    first = found.find(b"\n") + 1
-    return stream.beginning(first + SAMPLE_BYTES)[first:] if first else b""
 
 
 def _waits(source: Source, start: bytes, *, final: bool) -> bool:
