@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import importlib.util
+import io
 import os
 import random
 import socket
@@ -63,6 +64,7 @@ def moto_server() -> Iterator[Server]:
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    server._server.app = _one_write_at_a_time(server._server.app)
     try:
         host, port = server.get_host_and_port()
         endpoint = f"http://{host}:{port}"
@@ -76,6 +78,22 @@ def moto_server() -> Iterator[Server]:
         yield Server(endpoint, client)
     finally:
         server.stop()
+
+
+def _one_write_at_a_time(app: Any) -> Any:
+    """The WSGI application, its writes one after the other: S3 looks at a condition and writes in one step. moto takes
+    two, and of two writers that meet there both are told that they were the first.
+    """
+    lock = threading.Lock()
+
+    def call(environ: dict[str, Any], start: Any) -> Any:
+        if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return app(environ, start)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))  # none waits for another's client
+        with lock:
+            return app(environ | {"wsgi.input": io.BytesIO(body)}, start)
+
+    return call
 
 
 # --- faults between a client and a server -------------------------------------------------------------------------
