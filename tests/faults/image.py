@@ -40,7 +40,14 @@ class Image:
         shutil.copyfile(of, self.file)
 
     def mount(self) -> None:
-        """It can be used; what its journal holds is replayed."""
+        """It can be used; what its journal holds is replayed.
+
+        From a file of its own each time: as long as anyone has the file system that was cut (a process that dies, or a
+        mount namespace that was made meanwhile), the same file is that one again, on which nothing can be read.
+        """
+        fresh = self.file.with_name(f"{self.file.name}.fresh")
+        shutil.copyfile(self.file, fresh)
+        fresh.replace(self.file)
         sh(program("mount"), "-t", "ext4", "-o", "loop", self.file, self.at)
 
     def cut(self, flags: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -124,6 +125,23 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     image = Image(folder / "image", folder / "disk")
     image.make()
     return image.file
+
+
+def test_a_disk_that_another_still_has(folder: Path, template: Path) -> None:
+    """After a cut what is on the disk can be read, though the file system that was cut lives on in another's mounts."""
+    with mounted_image(folder / "image", folder / "disk", template) as image:
+        (image.at / "kept").write_text("x")
+        other = subprocess.Popen([program("unshare"), "--mount", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write(b"x\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == b"x\n"  # it runs, with mounts of its own
+        image.cut(FLUSH)
+        image.unmount()
+        image.mount()
+        assert (image.at / "kept").read_text() == "x"
+        other.communicate()
 
 
 def test_power_cuts(folder: Path, warm: Warm, template: Path) -> None:
