@@ -38,8 +38,6 @@ def texts_in(value: Value, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[i
 
 
 def _struct(data: bytes, at: int, depth: int) -> tuple[Struct, int]:
-    if depth > _DEEPEST:
-        raise ValueError("structs lie too deep")
     found: Struct = {}
     number = 0
     while True:
@@ -57,6 +55,8 @@ def _struct(data: bytes, at: int, depth: int) -> tuple[Struct, int]:
 
 
 def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Value, int]:
+    if depth > _DEEPEST:
+        raise ValueError("structs or lists lie too deep")
     if kind in (_TRUE, _FALSE):
         return kind == _TRUE, at
     if kind in (_I16, _I32, _I64):
