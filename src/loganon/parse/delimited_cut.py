@@ -14,10 +14,9 @@ from pyarrow import csv
 
 from loganon.chunks import MAX_LINE_BYTES
 from loganon.formats.columns import Columns
-from loganon.parse.lines import whole_column
+from loganon.parse.lines import BOM, whole_column
 from loganon.parse.marks import find_marks, has_blanks_together, has_long_line
 
-_BOM = b"\xef\xbb\xbf"  # pyarrow.csv would drop it
 _UNIT = b"\x1f"  # stands for the delimiter and the quotes around it
 _CODES = pa.dictionary(pa.int32(), pa.binary())
 _MOST_BYTES = 1 << 30
@@ -82,7 +81,7 @@ class Cut:
 
     def _marks(self, delimiter: bytes, *, quoted: bool) -> tuple[bytes, ...]:
         """What a line to be cut does not hold."""
-        marks = [b"\0", b"\r", _BOM]
+        marks = [b"\0", b"\r", BOM]
         if delimiter == b" ":
             marks += [b"\t"] if quoted else [b"\t", b"  "]
         if quoted:
@@ -133,7 +132,7 @@ def _read(
 ) -> pa.Table | None:
     """The values at `places` of lines without quotes; None where a line has not `width` values, or there is none."""
     wanted = {f"f{place}": pa.binary() if place in plain else _CODES for place in places}
-    if not text or len(text) > _MOST_BYTES or text.startswith(_BOM):
+    if not text or len(text) > _MOST_BYTES or text.startswith(BOM):
         return None
     try:
         return csv.read_csv(

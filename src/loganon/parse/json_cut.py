@@ -19,12 +19,11 @@ from pyarrow import csv
 from loganon.chunks import MAX_LINE_BYTES
 from loganon.parse.escapes import recode
 from loganon.parse.json_object import DATED, LISTED, Find, read_object, target, to_bytes
-from loganon.parse.lines import whole_column
+from loganon.parse.lines import BOM, whole_column
 from loganon.parse.marks import count_controls, find_marks, has_long_line
 from loganon.parse.typed import MISSING, constant
 
 _CODES = pa.dictionary(pa.int32(), pa.binary())
-_BOM = b"\xef\xbb\xbf"  # pyarrow.csv would drop it
 _MOST_BYTES = 1 << 30
 _BLOCK_BYTES = 2 * MAX_LINE_BYTES
 """What is read at a time: a line, and little enough to stay near the processor (a third less time than 16 MiB)."""
@@ -87,7 +86,7 @@ class JsonCut:
 
         Those of the raw columns `plain` are as they are cut, the others dictionaries.
         """
-        if text.startswith(_BOM) or find_marks(text, (b"\\", b"\r")) or has_long_line(text):
+        if text.startswith(BOM) or find_marks(text, (b"\\", b"\r")) or has_long_line(text):
             return None
         first = text[:MAX_LINE_BYTES].split(b"\n")[:_TRIED]
         shape = next(filter(None, map(self._shape, first)), None)
@@ -194,7 +193,7 @@ def _marked(lines: Sequence[bytes], whole: bytes) -> set[int]:
         found |= {index for index, line in enumerate(lines) if b"\\" in line}
     if count_controls(whole) != len(lines) - 1:
         found |= {index for index, line in enumerate(lines) if _CONTROL.search(line)}
-    if whole.startswith(_BOM):
+    if whole.startswith(BOM):
         found.add(0)
     return found
 

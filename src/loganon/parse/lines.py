@@ -20,7 +20,7 @@ from loganon.parse.escapes import UNESCAPES, unescape_column
 NUMBER = pa.int32()
 _CR = b"\r"
 BOM = b"\xef\xbb\xbf"
-"""What may stand before a text in UTF-8 and is no part of it (RFC 3629, 6)."""
+"""What may stand before a text in UTF-8 and is no part of it (RFC 3629, 6); pyarrow.csv would drop it."""
 _STATUS = pa.int16()
 _BYTES = pa.int64()
 

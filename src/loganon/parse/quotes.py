@@ -22,13 +22,12 @@ from loganon.chunks import MAX_LINE_BYTES
 from loganon.parse.clock import parse_times
 from loganon.parse.directives import Piece
 from loganon.parse.judges import Judged, judge_distinct, judge_literal, judge_numbers, judge_time
-from loganon.parse.lines import NUMBER, Rows, count_up, full_lines
+from loganon.parse.lines import BOM, NUMBER, Rows, count_up, full_lines
 from loganon.parse.marks import has_long_line
 
 MARKS = frozenset({b"\\", b"\0", b"\r"})
 """A line with one of these, or with what begins an escape of its format, is left to the exact way."""
 
-_BOM = b"\xef\xbb\xbf"  # pyarrow.csv would drop it
 _MOST_BYTES = 1 << 30
 _MOST_MARKED = 10_000  # lines of a chunk; with more of them it is not worth the cut
 _BLOCK_BYTES = MAX_LINE_BYTES + 2
@@ -78,7 +77,7 @@ class Quotes:
 
         A line with one of `marks` is left: those of `MARKS` and of the format's escapes that stand in `text`.
         """
-        if not self.possible or len(text) > _MOST_BYTES or text.startswith(_BOM) or has_long_line(text):
+        if not self.possible or len(text) > _MOST_BYTES or text.startswith(BOM) or has_long_line(text):
             return None
         marked = _marked(text, marks)
         if len(marked) > _MOST_MARKED:
